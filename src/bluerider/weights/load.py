@@ -1,0 +1,270 @@
+"""A model by name, folder or hub id -> its files, part by part, checked before anything heavy is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bluerider import catalog
+from bluerider.catalog import Defaults
+from bluerider.config import ScheduleConfig
+from bluerider.errors import BlueriderError, InputError, WeightsError
+from bluerider.weights.configs import read_config
+from bluerider.weights.fields import Fields, read_json
+from bluerider.weights.hub import Announce, fetch, is_repo
+from bluerider.weights.net import find_weights, load_net
+from bluerider.weights.schedules import read_schedule
+from bluerider.weights.zero import zero_embedding
+
+__all__ = ["ModelFiles", "load_net", "open_model"]
+
+EMBEDDED = Path(__file__).parents[1] / "embedded"
+DECODERS = (
+    "KandinskyV22Pipeline",
+    "KandinskyV22Img2ImgPipeline",
+    "KandinskyV22InpaintPipeline",
+    "KandinskyV22ControlnetPipeline",
+    "KandinskyV22ControlnetImg2ImgPipeline",
+)
+PRIORS = ("KandinskyV22PriorPipeline", "KandinskyV22PriorEmb2EmbPipeline")
+DECODER_PARTS = {"unet": "unet", "autoencoder": "movq", "schedule": "scheduler"}
+PRIOR_PARTS = {
+    "tokenizer": "tokenizer",
+    "text": "text_encoder",
+    "image": "image_encoder",
+    "prior": "prior",
+    "prior_schedule": "scheduler",
+}
+NETS = ("text", "image", "prior", "unet", "autoencoder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFiles:
+    """The folders of a model's parts: tokenizer, text, image, prior, prior_schedule, unet, autoencoder, schedule."""
+
+    name: str
+    family: str
+    licence: str
+    defaults: Defaults
+    parts: Mapping[str, Path]
+
+    def config(self, part: str) -> Any:
+        """The shape of a network part; for `unet` the pair (UNetConfig, ConditionerConfig)."""
+        return read_config(self.parts[part], part)
+
+    def load(
+        self,
+        part: str,
+        *,
+        dtype: torch.dtype | None = None,
+        device: str | torch.device = "cpu",
+    ) -> Any:
+        """A network part; for `unet` the pair (UNet, conditioner)."""
+        return load_net(self.parts[part], part, dtype=dtype, device=device)
+
+    def schedule(self, part: str) -> ScheduleConfig:
+        """The noise levels of `schedule` or `prior_schedule`."""
+        return read_schedule(self.parts[part])
+
+    def zero_embedding(self) -> Tensor:
+        """The embedding (1, D) of the zero picture, float32."""
+        return zero_embedding(self.parts["image"], self.parts["image"].parent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetching:
+    """How missing files may be got."""
+
+    offline: bool = False
+    variant: str | None = None
+    announce: Announce | None = None
+
+    def folder(self, repo: str, revision: str = "main", advice: str | None = None) -> Path:
+        """A repository's folder on this machine."""
+        return fetch(
+            repo,
+            revision=revision,
+            variant=self.variant,
+            offline=self.offline,
+            announce=self.announce,
+            advice=advice,
+        )
+
+
+def open_model(
+    given: str | Path,
+    *,
+    prior: str | Path | None = None,
+    offline: bool = False,
+    variant: str | None = None,
+    announce: Announce | None = None,
+) -> ModelFiles:
+    """The files of a model: a catalog name, a folder with prior/ and decoder/, a decoder folder, or a hub id.
+
+    `prior` (a folder or hub id) is for decoders whose card names none. Raises InputError for what cannot be a model,
+    WeightsError for a damaged one, OfflineError where something would have to be fetched.
+    """
+    fetching = Fetching(offline=offline, variant=variant, announce=announce)
+    decoder, home = decoder_folder(given, fetching)
+    if prior is not None:
+        source = prior_folder(prior, fetching)
+    else:
+        source = home or prior_of(decoder, fetching)
+    parts = {
+        **gather(decoder, DECODERS, DECODER_PARTS, "decoder"),
+        **gather(source, PRIORS, PRIOR_PARTS, "prior"),
+    }
+    check_fit(parts)
+    return described(given, decoder, parts)
+
+
+def decoder_folder(given: str | Path, fetching: Fetching) -> tuple[Path, Path | None]:
+    """The decoder's folder and, where the same place holds one, the prior's."""
+    if isinstance(given, str) and given in catalog.MODELS:
+        model = catalog.find(given)
+        if not model.ready:
+            ready = ", ".join(name for name, known in catalog.MODELS.items() if known.ready)
+            raise InputError(f"{given} cannot be loaded by this version; it loads {ready}")
+        if model.hub is None:
+            return halves(EMBEDDED / given)
+        decoder = fetching.folder(model.hub.decoder, model.hub.revision, given)
+        prior = model.hub.prior and fetching.folder(model.hub.prior, model.hub.revision, given)
+        return decoder, prior or None
+    path = Path(given)
+    if path.is_dir():
+        return halves(path)
+    if path.is_file():
+        raise InputError(f"{given}: a file; the folder of a model is needed")
+    if isinstance(given, str) and is_repo(given):
+        return fetching.folder(given), None
+    raise InputError(
+        f"no model or folder {str(given)!r}; known models: {', '.join(catalog.MODELS)}; "
+        "or a folder, or a hub id owner/name"
+    )
+
+
+def halves(path: Path) -> tuple[Path, Path | None]:
+    """A folder of ours (prior/ and decoder/), or a decoder folder, whose prior may stand beside it."""
+    if (path / "decoder").is_dir() or (path / "prior" / "model_index.json").is_file():
+        return path / "decoder", path / "prior"
+    if not (path / "model_index.json").is_file():
+        raise WeightsError(
+            f"{path}: no model here; prior/ and decoder/, or a decoder's model_index.json, are needed"
+        )
+    beside = path.parent / "prior"
+    return path, beside if (beside / "model_index.json").is_file() else None
+
+
+def prior_folder(given: str | Path, fetching: Fetching) -> Path:
+    """The folder of a prior that was asked for by folder, model folder or hub id."""
+    path = Path(given)
+    if path.is_dir():
+        return path if (path / "model_index.json").is_file() else path / "prior"
+    if isinstance(given, str) and is_repo(given):
+        return fetching.folder(given)
+    raise InputError(f"no prior {str(given)!r}; a folder or a hub id owner/name is accepted")
+
+
+def prior_of(decoder: Path, fetching: Fetching) -> Path:
+    """The prior a decoder's card names under `prior:`."""
+    import yaml
+
+    card = decoder / "README.md"
+    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+    named = None
+    if text.startswith("---"):
+        try:
+            front = yaml.safe_load(text[3:].split("\n---", 1)[0])
+            named = front.get("prior") if isinstance(front, dict) else None
+        except yaml.YAMLError:
+            named = None
+    named = named[0] if isinstance(named, list) and named else named
+    if not isinstance(named, str) or not is_repo(named):
+        raise InputError(f"{decoder}: its card names no prior; give one with --prior")
+    return fetching.folder(named)
+
+
+def gather(
+    folder: Path, pipelines: tuple[str, ...], names: Mapping[str, str], what: str
+) -> dict[str, Path]:
+    """The part folders of one pipeline, each of which must exist; networks must hold weights."""
+    path = folder / "model_index.json"
+    Fields(read_json(path), path).choice("_class_name", pipelines)
+    parts = {part: folder / name for part, name in names.items()}
+    missing = [f"{place.name}/" for place in parts.values() if not place.is_dir()]
+    if missing:
+        raise WeightsError(f"{folder}: the {what} lacks {', '.join(missing)}")
+    for part in parts:
+        if part in NETS:
+            find_weights(parts[part])
+    return parts
+
+
+def check_fit(parts: Mapping[str, Path]) -> None:
+    """Whether prior and decoder speak of the same embedding, read from their configs alone."""
+    unet, conditioner = read_config(parts["unet"], "unet")
+    prior, text = read_config(parts["prior"], "prior"), read_config(parts["text"], "text")
+    image = read_config(parts["image"], "image")
+    wanted = conditioner.image_dim
+    widths = {"prior": prior.embed_dim, "text tower": text.embed_dim, "image tower": image.embed_dim}
+    wrong = [f"{name} {width}" for name, width in widths.items() if width != wanted]
+    if wrong:
+        raise WeightsError(
+            f"{parts['unet'].parent}: takes embeddings of {wanted} numbers; its prior's parts have "
+            f"{', '.join(wrong)}: they belong to another model"
+        )
+    if text.width != prior.text_dim or text.tokens < prior.tokens:
+        raise WeightsError(
+            f"{parts['prior']}: takes {prior.tokens} tokens of {prior.text_dim}; the text tower gives "
+            f"{text.tokens} of {text.width}"
+        )
+    latent = read_config(parts["autoencoder"], "autoencoder").latent_channels
+    if unet.in_channels < latent or unet.out_channels not in (latent, 2 * latent):
+        raise WeightsError(f"{parts['unet']}: does not fit the autoencoder's {latent} channels")
+
+
+def described(given: str | Path, decoder: Path, parts: Mapping[str, Path]) -> ModelFiles:
+    """Name, licence and defaults: from the folder's own bluerider.json, the catalog, or the family."""
+    model = catalog.MODELS.get(str(given)) if isinstance(given, str) else None
+    known = model or catalog.K22
+    name = model.name if model else Path(given).name
+    licence, defaults = known.licence if model else "not stated", known.defaults
+    for folder in (decoder, decoder.parent):
+        own = folder / "bluerider.json"
+        if own.is_file() and not (model and model.hub):
+            entry = Fields(read_json(own), own)
+            name = model.name if model else str(entry.data.get("name") or name)
+            licence = str(entry.data.get("licence") or licence)
+            defaults = read_defaults(entry)
+            break
+    else:
+        defaults = defaults if model else sized(defaults, parts)
+    return ModelFiles(
+        name=name, family=known.family, licence=licence, defaults=defaults, parts=parts
+    )
+
+
+def sized(defaults: Defaults, parts: Mapping[str, Path]) -> Defaults:
+    """The family's defaults at the size the U-Net's config was saved with."""
+    path = parts["unet"] / "config.json"
+    cells = read_json(path).get("sample_size")
+    side = cells * read_config(parts["autoencoder"], "autoencoder").factor if cells else 0
+    usable = isinstance(side, int) and 64 <= side <= 2048 and side % defaults.grid == 0
+    return replace(defaults, width=side, height=side) if usable else defaults
+
+
+def read_defaults(entry: Fields) -> Defaults:
+    """The defaults a model folder states; fields it leaves out are the family's."""
+    given = entry.data.get("defaults", {})
+    base = catalog.K22.defaults
+    accepted = {field.name: type(getattr(base, field.name)) for field in fields(Defaults)}
+    if not isinstance(given, dict) or set(given) - set(accepted):
+        raise entry.refuse("defaults", f"a table of {', '.join(accepted)}")
+    for name, value in given.items():
+        kind = accepted[name]
+        if not (type(value) is kind or (kind is float and type(value) is int)):
+            raise BlueriderError(f"{entry.path}: {name} is {value!r}; a {kind.__name__} is needed")
+    return replace(base, **given)

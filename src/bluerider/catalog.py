@@ -1,7 +1,9 @@
-"""The models as values: shapes at their real sizes, where their files are published, licence, tasks and defaults.
+"""The models as values: shapes at their real sizes, where their files are published, licence, tasks
+and defaults.
 
-Shapes follow the published configs and counts of parameters (tests rebuild each on the meta device). Sizes of
-downloads stand here only where a page shows them; the hub's own figures are asked for at the time of a fetch.
+Shapes follow the published configs and counts of parameters (tests rebuild them on the meta
+device). Sizes and hashes of files do not stand here: the hub announces them when a model is
+fetched, and they are kept with the files.
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +25,7 @@ Family = Literal["kandinsky-2.0", "kandinsky-2.1", "kandinsky-2.2", "stable-diff
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """What a request that says nothing gets from its model; sizes in pixels, multiples of `grid`."""
+    """What a request that says nothing gets; sizes in pixels, multiples of `grid`."""
 
     steps: int
     guidance: float
@@ -39,7 +41,9 @@ class Defaults:
 
 @dataclass(frozen=True, kw_only=True)
 class Shapes:
-    """The networks of a model and its two noise schedules; None for a part the family does not have."""
+    """The networks of a model and its two noise schedules; None for a part the family does not
+    have.
+    """
 
     unet: UNetConfig
     conditioner: ConditionerConfig
@@ -53,7 +57,7 @@ class Shapes:
 
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """Repositories a model is fetched from; a revision is resolved to a commit when it is fetched."""
+    """Repositories a model is fetched from, at the commit its revision then stands for."""
 
     decoder: str
     prior: str | None = None
@@ -74,8 +78,9 @@ class Model:
     defaults: Defaults
     shapes: Shapes | None = None  # None: read from the files that ship inside the package
     hub: Hub | None = None  # None: ships inside the package
-    parameters: int | None = None  # all networks together, statistics included
-    bytes: int | None = None  # size of the download, where `source` shows it
+    parameters: int | None = (
+        None  # all networks together, statistics included; None: counted in the files
+    )
     ready: bool = True  # this version of bluerider can load it
 
 
@@ -235,7 +240,7 @@ SHAPES_SD = Shapes(
 
 
 def widened(shapes: Shapes) -> Shapes:
-    """The inpainting variant: the mask and the masked latent join the latent, nine channels in all."""
+    """The inpainting variant: mask and masked latent join the latent, nine channels in all."""
     return replace(shapes, unet=replace(shapes.unet, in_channels=9))
 
 
@@ -267,6 +272,7 @@ K22 = Model(
         decoder="kandinsky-community/kandinsky-2-2-decoder",
         prior="kandinsky-community/kandinsky-2-2-prior",
     ),
+    parameters=4_886_682_807,
 )
 K22_INPAINT = replace(
     K22,
@@ -279,6 +285,7 @@ K22_INPAINT = replace(
         decoder="kandinsky-community/kandinsky-2-2-decoder-inpaint",
         prior="kandinsky-community/kandinsky-2-2-prior",
     ),
+    parameters=4_886_700_087,
 )
 K22_DEPTH = replace(
     K22,
@@ -291,6 +298,7 @@ K22_DEPTH = replace(
         decoder="kandinsky-community/kandinsky-2-2-controlnet-depth",
         prior="kandinsky-community/kandinsky-2-2-prior",
     ),
+    parameters=4_887_054_731,
 )
 K21 = Model(
     name="kandinsky-2.1",
@@ -307,6 +315,7 @@ K21 = Model(
         prior="kandinsky-community/kandinsky-2-1-prior",
     ),
     ready=False,
+    parameters=3_306_818_487,
 )
 K21_INPAINT = replace(
     K21,
@@ -318,6 +327,7 @@ K21_INPAINT = replace(
         decoder="kandinsky-community/kandinsky-2-1-inpaint",
         prior="kandinsky-community/kandinsky-2-1-prior",
     ),
+    parameters=3_306_835_767,
 )
 K20 = Model(
     name="kandinsky-2.0",
@@ -333,6 +343,7 @@ K20 = Model(
     shapes=SHAPES_20,
     hub=Hub(decoder="ai-forever/Kandinsky_2.0"),
     ready=False,
+    parameters=2_014_493_487,
 )
 K20_INPAINT = replace(
     K20,
@@ -340,6 +351,7 @@ K20_INPAINT = replace(
     title="Kandinsky 2.0, repainting under a mask",
     tasks=("inpaint", "outpaint"),
     shapes=widened(SHAPES_20),
+    parameters=2_014_510_767,
 )
 SD14 = Model(
     name="sd-1.4",
@@ -355,6 +367,7 @@ SD14 = Model(
     shapes=SHAPES_SD,
     hub=Hub(decoder="CompVis/stable-diffusion-v1-4"),
     ready=False,
+    parameters=1_066_235_307,
 )
 SD15 = replace(
     SD14,
@@ -371,6 +384,7 @@ SD15_INPAINT = replace(
     source=HF + "stable-diffusion-v1-5/stable-diffusion-inpainting",
     shapes=widened(SHAPES_SD),
     hub=Hub(decoder="stable-diffusion-v1-5/stable-diffusion-inpainting"),
+    parameters=1_066_249_707,
 )
 
 MODELS: dict[str, Model] = {

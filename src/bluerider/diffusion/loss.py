@@ -7,7 +7,7 @@ from math import log, pi, sqrt
 import torch
 from torch import Tensor
 
-from bluerider.diffusion.schedule import Posterior, Schedule, gather
+from bluerider.diffusion.schedule import Posterior, Schedule, gather, mixture
 
 HALF_LEVEL = 1.0 / 255.0  # half a grey level of pictures in -1..1
 EDGE = 0.999  # values beyond are black or white
@@ -22,8 +22,8 @@ def target(schedule: Schedule, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         return x0
     if schedule.config.predict == "eps":
         return noise
-    alpha_bar = gather(schedule.alpha_bar, t, x0)
-    return alpha_bar.sqrt() * noise - (1.0 - alpha_bar).sqrt() * x0
+    signal, rest = mixture(schedule.alpha_bar, t, x0)
+    return signal * noise - rest * x0
 
 
 def simple_loss(output: Tensor, wanted: Tensor) -> Tensor:
@@ -81,9 +81,9 @@ def variance_loss(
     output = output.to(torch.promote_types(output.dtype, torch.float32))
     answer, spread = output.chunk(2, dim=1)
     spread = (spread + 1.0) / 2.0
-    alpha_bar = gather(posterior.alpha_bar, t, x0)
-    x = alpha_bar.sqrt() * x0 + (1.0 - alpha_bar).sqrt() * noise
-    seen = _clean(predict, answer.detach(), x, alpha_bar)
+    signal, rest = mixture(posterior.alpha_bar, t, x0)
+    x = signal * x0 + rest * noise
+    seen = _clean(predict, answer.detach(), x, signal, rest)
     small, large = gather(posterior.log_variance, t, x0), gather(posterior.betas.log(), t, x0)
     log_variance = spread * large + (1.0 - spread) * small
     gap = gather(posterior.of_x0, t, x0) * (x0 - seen)
@@ -96,13 +96,13 @@ def variance_loss(
     return term / log(2.0) * (posterior.length / 1000)
 
 
-def _clean(predict: str, answer: Tensor, x: Tensor, alpha_bar: Tensor) -> Tensor:
+def _clean(predict: str, answer: Tensor, x: Tensor, signal: Tensor, rest: Tensor) -> Tensor:
     """x0 in what the net answered for x of unit-variance scale."""
     if predict == "x0":
         return answer
     if predict == "eps":
-        return (x - (1.0 - alpha_bar).sqrt() * answer) / alpha_bar.sqrt()
-    return alpha_bar.sqrt() * x - (1.0 - alpha_bar).sqrt() * answer
+        return (x - rest * answer) / signal
+    return signal * x - rest * answer
 
 
 def _log_likelihood(x0: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:

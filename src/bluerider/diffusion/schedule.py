@@ -88,10 +88,11 @@ class Schedule:
 
         `leading`: i * (length // n) + offset, as published by DDIM (diffusers' default; the offset
         shrinks where it would leave the table). `trailing`: from length-1 down in equal strides
-        (Lin et al. 2023). `linspace`: 0 and length-1 included, halves rounded to even (the original
-        respacing, and diffusers' UnCLIPScheduler). `karras`: Karras et al. 2022, eq. 5, with t
-        between the whole ones. None is the schedule's own choice. `end` is 0, or `sigmas[0]` to
-        match the original DDIM and PLMS. Raises InputError.
+        (Lin et al. 2023). `linspace`: 0 and length-1 included, halves rounded to even (diffusers'
+        UnCLIPScheduler; the original respacing adds up its stride, and so rounds some halves the
+        other way). `karras`: Karras et al. 2022, eq. 5, with t between the whole ones. None is the
+        schedule's own choice. `end` is 0, or `sigmas[0]` to match the original DDIM and PLMS.
+        Raises InputError.
         """
         spacing = self.config.spacing if spacing is None else spacing
         offset = self.config.offset if offset is None else offset
@@ -111,8 +112,8 @@ class Schedule:
         """What the net is trained on: sqrt(alpha_bar) x0 + sqrt(1 - alpha_bar) noise at t (B,)
         (DDPM, eq. 4).
         """
-        alpha_bar = gather(self.alpha_bar, t, x0)
-        return alpha_bar.sqrt() * x0 + (1.0 - alpha_bar).sqrt() * noise
+        signal, rest = mixture(self.alpha_bar, t, x0)
+        return signal * x0 + rest * noise
 
     def _karras(self, n: int) -> list[float]:
         low, high = self._sigmas[0] ** (1 / RHO), self._sigmas[-1] ** (1 / RHO)
@@ -121,6 +122,8 @@ class Schedule:
 
     def _list(self, levels: list[tuple[float, float]], end: float) -> list[Step]:
         n = len(levels)
+        if not 0.0 <= end <= (levels[-1][0] if levels else self._sigmas[-1]):
+            raise InputError(f"end: got {end}; 0 to the last step's noise level are accepted")
         steps = [Step(sigma=sigma, t=t, done=i / n) for i, (sigma, t) in enumerate(levels)]
         return [*steps, Step(sigma=end, t=self.t(end), done=1.0)]
 
@@ -152,6 +155,14 @@ def gather(table: Tensor, t: Tensor, like: Tensor) -> Tensor:
     dtype = torch.promote_types(like.dtype, torch.float32)
     picked = table.to(dtype=dtype).to(t.device)[t]
     return picked.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def mixture(alpha_bar: Tensor, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    """How much of x0 and of noise is in x at t (B,): sqrt(alpha_bar) and sqrt(1 - alpha_bar).
+
+    The roots are taken in float64: in float32, 1 - alpha_bar has four digits left at t = 0.
+    """
+    return gather(alpha_bar.sqrt(), t, like), gather((1.0 - alpha_bar).sqrt(), t, like)
 
 
 def _betas(config: ScheduleConfig) -> Tensor:

@@ -1,4 +1,6 @@
-"""Published config.json files -> our shapes. Read as data: nothing named in them is imported or run."""
+"""Published config.json files -> our shapes. Read as data: nothing named in them is imported or
+run.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -113,7 +115,9 @@ def read_prior(fields: Fields) -> PriorConfig:
 
 
 def read_autoencoder(fields: Fields) -> AutoencoderConfig:
-    """diffusers' VQModel with spatial norms (MoVQ); no pipeline of its scales the latent, so the scale is 1."""
+    """diffusers' VQModel with spatial norms (MoVQ); no pipeline of its scales the latent, so the
+    scale is 1.
+    """
     fields.choice("_class_name", ("VQModel",))
     fields.choice("norm_type", ("spatial",))
     channels = fields.integers("block_out_channels", WIDEST, 8)
@@ -169,7 +173,9 @@ def read_text(fields: Fields) -> TextConfig:
 
 
 def read_vision(fields: Fields) -> VisionConfig:
-    """transformers' CLIPVisionModelWithProjection; mean and std stand in the preprocessor's own file."""
+    """transformers' CLIPVisionModelWithProjection; mean and std stand in the preprocessor's own
+    file.
+    """
     check_architecture(fields, "clip_vision_model", "CLIPVisionModelWithProjection")
     fields.fixed(num_channels=3)
     width, heads = tower(fields, width=768, heads=12)
@@ -214,7 +220,9 @@ def activation(fields: Fields) -> Any:
 
 
 def preprocessing(folder: Path) -> dict[str, Any]:
-    """Mean and std the vision tower expects, from the preprocessor config in or beside its folder, if any."""
+    """Mean and std the vision tower expects, from the preprocessor config in or beside its folder,
+    if any.
+    """
     places = (folder, folder.parent / "image_processor", folder.parent / "feature_extractor")
     for place in places:
         path = place / "preprocessor_config.json"
@@ -238,7 +246,9 @@ READERS: dict[str, Callable[[Fields], Config]] = {
 
 
 def read_config(folder: Path, kind: str) -> Config:
-    """The shape of the network in a published folder (for `unet`: of the network and its conditioner)."""
+    """The shape of the network in a published folder (for `unet`: of the network and its
+    conditioner).
+    """
     path = folder / "config.json"
     if not folder.is_dir():
         raise WeightsError(f"{folder}: missing; the folder of the {kind} network is needed")

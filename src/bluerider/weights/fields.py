@@ -1,4 +1,6 @@
-"""A published config file as data: plain JSON, every value checked before it shapes anything (stdlib only)."""
+"""A published config file as data: plain JSON, every value checked before it shapes anything
+(stdlib only).
+"""
 
 import json
 import math
@@ -28,7 +30,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 class Fields:
-    """The values of one config file, taken by name with their accepted range; errors name file and field."""
+    """The values of one config file, taken by name with their accepted range; errors name file and
+    field.
+    """
 
     def __init__(self, data: dict[str, Any], path: Path) -> None:
         self.data = data
@@ -49,7 +53,9 @@ class Fields:
     def number(self, name: str, low: float, high: float, default: float | None = None) -> float:
         """A finite number in [low, high]."""
         value = self.data.get(name, default)
-        if type(value) not in (int, float) or not low <= value <= high:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise self.refuse(name, f"a number from {low:g} to {high:g}")
+        if not low <= value <= high:
             raise self.refuse(name, f"a number from {low:g} to {high:g}")
         return float(value)
 

@@ -1,4 +1,4 @@
-"""The header of a safetensors file, read and distrusted without opening its tensors (stdlib only)."""
+"""The header of a safetensors file, read and checked without opening its tensors (stdlib only)."""
 
 import json
 import math
@@ -27,24 +27,26 @@ class Entry:
 
 
 def read_header(path: Path) -> dict[str, Entry]:
-    """Names and shapes of a safetensors file; raises WeightsError when the file cannot be what it says it is."""
+    """Names and shapes of a safetensors file; raises WeightsError when the file cannot be what it
+    says it is.
+    """
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(8)
-            if start[:2] in PICKLES or start[:4] in PICKLES:
+            start = file.read(9)
+            if start.startswith(PICKLES) and start[8:] != b"{":
                 raise WeightsError(
-                    f"{path}: a PyTorch pickle under the name of a safetensors file; pickles can run code "
-                    "and are not opened: save the weights as safetensors"
+                    f"{path}: a PyTorch pickle under the name of a safetensors file; pickles can "
+                    "run code and are not opened: save the weights as safetensors"
                 )
-            length = int.from_bytes(start, "little") if len(start) == 8 else -1
+            length = int.from_bytes(start[:8], "little") if len(start) == 9 else -1
             if not 2 <= length <= LONGEST:
                 raise WeightsError(f"{path}: not a safetensors file (no header)")
             if length > size - 8:
                 raise WeightsError(
                     f"{path}: truncated: its header says {length} bytes, the file has {size}"
                 )
-            raw = file.read(length)
+            raw = start[8:] + file.read(length - 1)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
     entries = parse(raw, path)
@@ -91,9 +93,7 @@ def check_layout(entries: dict[str, Entry], room: int, path: Path) -> None:
             raise WeightsError(f"{path}: damaged: tensor {name} overlaps another or leaves a gap")
         reached = item.end
     if reached > room:
-        raise WeightsError(
-            f"{path}: truncated: its tensors need {reached} bytes, {room} are there"
-        )
+        raise WeightsError(f"{path}: truncated: its tensors need {reached} bytes, {room} are there")
     if reached < room:
         raise WeightsError(f"{path}: damaged: {room - reached} bytes follow the last tensor")
 

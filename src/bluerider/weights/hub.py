@@ -1,4 +1,6 @@
-"""Fetching published models through huggingface_hub: one commit, safetensors and plain text only, hashes held to."""
+"""Fetching published models through huggingface_hub: one commit, safetensors and plain text only,
+hashes held to.
+"""
 
 import os
 import re
@@ -56,10 +58,12 @@ def fetch(
     announce: Announce | None = None,
     advice: str | None = None,
 ) -> Path:
-    """The folder of a repository's files, fetched once and checked against the hashes the hub announces.
+    """The folder of a repository's files, fetched once and checked against the hashes the hub
+    announces.
 
-    `advice` is the name to put into "bluerider models fetch ..." when the network may not be used. Raises OfflineError
-    when something has to be fetched and cannot be, WeightsError when what came is not what was announced.
+    `advice` is the name to put into "bluerider models fetch ..." when the network may not be used.
+    Raises OfflineError when something has to be fetched and cannot be, WeightsError when what came
+    is not what was announced.
     """
     if not is_repo(repo):
         raise InputError(f"{repo!r} is not a hub repository; the form is owner/name")
@@ -122,31 +126,37 @@ def asked(repo: str, question: Callable[[], Any]) -> Any:
         return question()
     except errors.GatedRepoError:
         raise WeightsError(
-            f"{repo}: access must be granted first: accept its terms on its page, then log in with `hf auth login`"
+            f"{repo}: access must be granted first: accept its terms on its page, "
+            "then log in with `hf auth login`"
         ) from None
     except errors.RevisionNotFoundError:
         raise WeightsError(f"{repo}: no such revision on the hub") from None
     except errors.RepositoryNotFoundError:
         raise WeightsError(f"{repo}: no such model on the hub (or it is private)") from None
-    except errors.EntryNotFoundError as error:
+    except errors.RemoteEntryNotFoundError as error:
         raise WeightsError(f"{repo}: a file is missing on the hub ({brief(error)})") from None
-    except errors.HfHubHTTPError as error:
-        raise OfflineError(f"{repo}: the hub refused ({brief(error)}); try again later") from None
     except (errors.HTTPError, OSError) as error:
+        cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else error
+        if isinstance(cause, errors.HfHubHTTPError):
+            raise OfflineError(
+                f"{repo}: the hub refused ({brief(cause)}); try again later"
+            ) from None
         raise OfflineError(
-            f"{repo}: the connection to the hub failed ({brief(error)}); run the same command again: "
-            "files that arrived whole are kept"
+            f"{repo}: the connection to the hub failed ({brief(cause or error)}); "
+            "run the same command again: files that arrived whole are kept"
         ) from None
 
 
-def brief(error: Exception) -> str:
+def brief(error: BaseException) -> str:
     """The first line of a message, cut."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:120]
 
 
 def chosen(siblings: Iterable[Any], variant: str | None, repo: str) -> list[Announced]:
-    """The files to fetch: of each part its texts and one set of safetensors; raises WeightsError for pickles only."""
+    """The files to fetch: of each part its texts and one set of safetensors; raises WeightsError
+    for pickles only.
+    """
     table = {file.rfilename: file for file in siblings}
     names = [name for name in ROOT_FILES if name in table]
     if "model_index.json" not in names:
@@ -159,9 +169,7 @@ def chosen(siblings: Iterable[Any], variant: str | None, repo: str) -> list[Anno
     return [announced(table[name]) for name in names]
 
 
-def weights(
-    component: str, inside: list[str], variant: str | None, repo: str
-) -> list[str]:
+def weights(component: str, inside: list[str], variant: str | None, repo: str) -> list[str]:
     """The safetensors of one part: the variant asked for where it exists, else the plain ones."""
     for infix in ([f".{variant}"] if variant else []) + [""]:
         for stem in STEMS:
@@ -175,7 +183,8 @@ def weights(
     pickles = [name for name in inside if name.endswith((".bin", ".ckpt", ".pt"))]
     if pickles:
         raise WeightsError(
-            f"{repo}: publishes {pickles[0]} as a pickle only, which is not opened; safetensors are needed"
+            f"{repo}: publishes {pickles[0]} as a pickle only, which is not opened; "
+            "safetensors are needed"
         )
     return []
 
@@ -195,7 +204,9 @@ def licence(info: Any) -> str:
 
 
 def download(repo: str, commit: str, file: Announced) -> Path:
-    """Fetch one file (or find it in the cache), hold it to its hash, and return the folder of the commit."""
+    """Fetch one file (or find it in the cache), hold it to its hash, and return the folder of the
+    commit.
+    """
     from huggingface_hub import hf_hub_download
 
     def get() -> str:

@@ -1,5 +1,8 @@
-"""A model by name, folder or hub id -> its files, part by part, checked before anything heavy is read."""
+"""A model by name, folder or hub id -> its files, part by part, checked before anything heavy is
+read.
+"""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -11,7 +14,7 @@ from torch import Tensor
 from bluerider import catalog
 from bluerider.catalog import Defaults
 from bluerider.config import ScheduleConfig
-from bluerider.errors import BlueriderError, InputError, WeightsError
+from bluerider.errors import InputError, WeightsError
 from bluerider.weights.configs import read_config
 from bluerider.weights.fields import Fields, read_json
 from bluerider.weights.hub import Announce, fetch, is_repo
@@ -43,7 +46,9 @@ NETS = ("text", "image", "prior", "unet", "autoencoder")
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFiles:
-    """The folders of a model's parts: tokenizer, text, image, prior, prior_schedule, unet, autoencoder, schedule."""
+    """The folders of a model's parts: tokenizer, text, image, prior, prior_schedule, unet,
+    autoencoder, schedule.
+    """
 
     name: str
     family: str
@@ -102,10 +107,12 @@ def open_model(
     variant: str | None = None,
     announce: Announce | None = None,
 ) -> ModelFiles:
-    """The files of a model: a catalog name, a folder with prior/ and decoder/, a decoder folder, or a hub id.
+    """The files of a model: a catalog name, a folder with prior/ and decoder/, a decoder folder, or
+    a hub id.
 
-    `prior` (a folder or hub id) is for decoders whose card names none. Raises InputError for what cannot be a model,
-    WeightsError for a damaged one, OfflineError where something would have to be fetched.
+    `prior` (a folder or hub id) is for decoders whose card names none. Raises InputError for what
+    cannot be a model, WeightsError for a damaged one, OfflineError where something would have to be
+    fetched.
     """
     fetching = Fetching(offline=offline, variant=variant, announce=announce)
     decoder, home = decoder_folder(given, fetching)
@@ -133,26 +140,26 @@ def decoder_folder(given: str | Path, fetching: Fetching) -> tuple[Path, Path | 
         decoder = fetching.folder(model.hub.decoder, model.hub.revision, given)
         prior = model.hub.prior and fetching.folder(model.hub.prior, model.hub.revision, given)
         return decoder, prior or None
-    path = Path(given)
-    if path.is_dir():
-        return halves(path)
-    if path.is_file():
+    if given and os.path.isdir(given):
+        return halves(Path(given))
+    if given and os.path.isfile(given):
         raise InputError(f"{given}: a file; the folder of a model is needed")
     if isinstance(given, str) and is_repo(given):
         return fetching.folder(given), None
     raise InputError(
-        f"no model or folder {str(given)!r}; known models: {', '.join(catalog.MODELS)}; "
+        f"no model or folder {str(given)[:80]!r}; known models: {', '.join(catalog.MODELS)}; "
         "or a folder, or a hub id owner/name"
     )
 
 
 def halves(path: Path) -> tuple[Path, Path | None]:
-    """A folder of ours (prior/ and decoder/), or a decoder folder, whose prior may stand beside it."""
+    """A folder of ours (prior/ and decoder/), or a decoder's, whose prior may stand beside it."""
     if (path / "decoder").is_dir() or (path / "prior" / "model_index.json").is_file():
         return path / "decoder", path / "prior"
     if not (path / "model_index.json").is_file():
         raise WeightsError(
-            f"{path}: no model here; prior/ and decoder/, or a decoder's model_index.json, are needed"
+            f"{path}: no model here; prior/ and decoder/, or a decoder's model_index.json, "
+            "are needed"
         )
     beside = path.parent / "prior"
     return path, beside if (beside / "model_index.json").is_file() else None
@@ -160,12 +167,12 @@ def halves(path: Path) -> tuple[Path, Path | None]:
 
 def prior_folder(given: str | Path, fetching: Fetching) -> Path:
     """The folder of a prior that was asked for by folder, model folder or hub id."""
-    path = Path(given)
-    if path.is_dir():
+    if given and os.path.isdir(given):
+        path = Path(given)
         return path if (path / "model_index.json").is_file() else path / "prior"
     if isinstance(given, str) and is_repo(given):
         return fetching.folder(given)
-    raise InputError(f"no prior {str(given)!r}; a folder or a hub id owner/name is accepted")
+    raise InputError(f"no prior {str(given)[:80]!r}; a folder or a hub id owner/name is accepted")
 
 
 def prior_of(decoder: Path, fetching: Fetching) -> Path:
@@ -209,7 +216,11 @@ def check_fit(parts: Mapping[str, Path]) -> None:
     prior, text = read_config(parts["prior"], "prior"), read_config(parts["text"], "text")
     image = read_config(parts["image"], "image")
     wanted = conditioner.image_dim
-    widths = {"prior": prior.embed_dim, "text tower": text.embed_dim, "image tower": image.embed_dim}
+    widths = {
+        "prior": prior.embed_dim,
+        "text tower": text.embed_dim,
+        "image tower": image.embed_dim,
+    }
     wrong = [f"{name} {width}" for name, width in widths.items() if width != wanted]
     if wrong:
         raise WeightsError(
@@ -218,8 +229,8 @@ def check_fit(parts: Mapping[str, Path]) -> None:
         )
     if text.width != prior.text_dim or text.tokens < prior.tokens:
         raise WeightsError(
-            f"{parts['prior']}: takes {prior.tokens} tokens of {prior.text_dim}; the text tower gives "
-            f"{text.tokens} of {text.width}"
+            f"{parts['prior']}: takes {prior.tokens} tokens of {prior.text_dim}; "
+            f"the text tower gives {text.tokens} of {text.width}"
         )
     latent = read_config(parts["autoencoder"], "autoencoder").latent_channels
     if unet.in_channels < latent or unet.out_channels not in (latent, 2 * latent):
@@ -227,7 +238,7 @@ def check_fit(parts: Mapping[str, Path]) -> None:
 
 
 def described(given: str | Path, decoder: Path, parts: Mapping[str, Path]) -> ModelFiles:
-    """Name, licence and defaults: from the folder's own bluerider.json, the catalog, or the family."""
+    """Name, licence and defaults: of the folder's bluerider.json, the catalog, or the family."""
     model = catalog.MODELS.get(str(given)) if isinstance(given, str) else None
     known = model or catalog.K22
     name = model.name if model else Path(given).name
@@ -266,5 +277,5 @@ def read_defaults(entry: Fields) -> Defaults:
     for name, value in given.items():
         kind = accepted[name]
         if not (type(value) is kind or (kind is float and type(value) is int)):
-            raise BlueriderError(f"{entry.path}: {name} is {value!r}; a {kind.__name__} is needed")
+            raise WeightsError(f"{entry.path}: {name} is {value!r}; a {kind.__name__} is needed")
     return replace(base, **given)

@@ -1,4 +1,6 @@
-"""A published folder -> a network: built on the meta device, filled strictly from memory-mapped safetensors."""
+"""A published folder -> a network: built on the meta device, filled strictly from memory-mapped
+safetensors.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +20,8 @@ from bluerider.nets.unet import UNet
 from bluerider.weights.configs import read_config
 from bluerider.weights.fields import read_json
 from bluerider.weights.header import Entry, read_header
-from bluerider.weights.keymaps import KEYMAPS, Keymap, Piece
+from bluerider.weights.keymaps import Keymap, Piece
+from bluerider.weights.layouts import KEYMAPS
 
 STEMS = ("diffusion_pytorch_model", "model")
 PICKLED = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
@@ -45,9 +48,9 @@ def load_net(
 ) -> Any:
     """The network of a published folder, frozen; for `unet` the pair (UNet, conditioner).
 
-    kind: unet, prior, autoencoder, text or image. Tensors of the type asked for (None: as stored) stay memory-mapped
-    on the CPU; others are cast one by one. Raises WeightsError, naming file and tensors, for anything that does not
-    fit.
+    kind: unet, prior, autoencoder, text or image. Tensors of the type asked for (None: as stored)
+    stay memory-mapped on the CPU; others are cast one by one. Raises WeightsError, naming file and
+    tensors, for anything that does not fit.
     """
     config = read_config(folder, kind)
     with torch.device("meta"):
@@ -62,7 +65,9 @@ def load_net(
 
 
 def find_weights(folder: Path, variant: str | None = None) -> list[Path]:
-    """The safetensors files of a folder: the plain ones, else those of the variant asked for or of the only one."""
+    """The safetensors files of a folder: the plain ones, else those of the variant asked for or of
+    the only one.
+    """
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     for stem in STEMS:
         plain = [""] if variant is None else []
@@ -117,7 +122,9 @@ class Tensors:
     def fill(
         self, plan: Mapping[str, Piece], dtype: torch.dtype | None, device: torch.device
     ) -> Iterator[tuple[str, Tensor]]:
-        """Our names and tensors, in the type and on the device asked for; refuses what is not finite."""
+        """Our names and tensors, in the type and on the device asked for; refuses what is not
+        finite.
+        """
         wanted: dict[Path, dict[str, list[str]]] = {}
         for ours, piece in plan.items():
             path = self.file[piece.published]
@@ -139,9 +146,7 @@ class Tensors:
 def check_finite(tensor: Tensor, path: Path, name: str) -> None:
     """Refuse integers, NaN and infinity."""
     if not tensor.is_floating_point():
-        raise WeightsError(
-            f"{path}: tensor {name} holds {tensor.dtype}; floating point is needed"
-        )
+        raise WeightsError(f"{path}: tensor {name} holds {tensor.dtype}; floating point is needed")
     if tensor.numel() and not all(math.isfinite(float(end)) for end in tensor.aminmax()):
         raise WeightsError(f"{path}: tensor {name} holds NaN or infinity: the weights are damaged")
 

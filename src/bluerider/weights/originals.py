@@ -1,8 +1,9 @@
-"""The layouts of the original Kandinsky 2.0 and 2.1 files, as rules; numbering depends on the network's depth."""
+"""The layouts of the original Kandinsky 2.0 and 2.1 files, as rules; numbering depends on the
+network's depth.
+"""
 
-from bluerider.config import AutoencoderConfig, UNetConfig
+from bluerider.config import AutoencoderConfig, PriorConfig, UNetConfig
 from bluerider.weights.keymaps import (
-    SPATIAL,
     Keymap,
     Rule,
     interleaved,
@@ -11,6 +12,7 @@ from bluerider.weights.keymaps import (
     rename,
     unpointed,
 )
+from bluerider.weights.layouts import SPATIAL
 
 RES = rename(
     ("in_layers.0", "norm1"),
@@ -20,12 +22,17 @@ RES = rename(
     ("out_layers.3", "conv2"),
     ("skip_connection", "skip"),
 )
-ATTN = [
-    *rename(("norm", "norm")),
-    Rule("qkv.{p}", ("q.{p}", "k.{p}", "v.{p}"), interleaved(3, trailing=1)),
-    Rule("encoder_kv.{p}", ("context_k.{p}", "context_v.{p}"), interleaved(2, trailing=1)),
-    Rule("proj_out.{p}", ("out.{p}",), unpointed(1)),
-]
+
+
+def attention(head_dim: int) -> list[Rule]:
+    """Joint attention, its projections fused head by head."""
+    fused, context = (interleaved(n, head_dim, trailing=1) for n in (3, 2))
+    return [
+        *rename(("norm", "norm")),
+        Rule("qkv.{p}", ("q.{p}", "k.{p}", "v.{p}"), fused),
+        Rule("encoder_kv.{p}", ("context_k.{p}", "context_v.{p}"), context),
+        Rule("proj_out.{p}", ("out.{p}",), unpointed(1)),
+    ]
 
 
 def under(published: str, rules: list[Rule]) -> list[Rule]:
@@ -34,8 +41,9 @@ def under(published: str, rules: list[Rule]) -> list[Rule]:
 
 
 def unet(config: UNetConfig) -> Keymap:
-    """The U-Net torso of Kandinsky 2.0 and 2.1 (GLIDE's numbering: every block in one list a side)."""
+    """The U-Net torso of Kandinsky 2.0 and 2.1 (GLIDE's numbering: one list a side)."""
     stride = config.depth + 1
+    attn = attention(config.head_dim or 64)
     count = len(config.channels)
     rules = rename(
         ("time_embed.0", "time.0"),
@@ -45,13 +53,13 @@ def unet(config: UNetConfig) -> Keymap:
         ("out.2", "conv_out"),
     )
     rules += nested("middle_block.0", "mid.res.0", RES)
-    rules += nested("middle_block.1", "mid.attn.0", ATTN)
+    rules += nested("middle_block.1", "mid.attn.0", attn)
     rules += nested("middle_block.2", "mid.res.1", RES)
     for i in range(count):
         for j in range(config.depth):
             block = f"input_blocks.{1 + stride * i + j}"
             rules += nested(f"{block}.0", f"down.{i}.res.{j}", RES)
-            rules += nested(f"{block}.1", f"down.{i}.attn.{j}", ATTN) if config.attends[i] else []
+            rules += nested(f"{block}.1", f"down.{i}.attn.{j}", attn) if config.attends[i] else []
         if i < count - 1:
             rules += nested(f"input_blocks.{stride * (i + 1)}.0", f"down.{i}.resample", RES)
     for i in range(count):
@@ -59,55 +67,46 @@ def unet(config: UNetConfig) -> Keymap:
         for j in range(stride):
             block = f"output_blocks.{stride * i + j}"
             rules += nested(f"{block}.0", f"up.{i}.res.{j}", RES)
-            rules += nested(f"{block}.1", f"up.{i}.attn.{j}", ATTN) if attends else []
+            rules += nested(f"{block}.1", f"up.{i}.attn.{j}", attn) if attends else []
         if i < count - 1:
             place = f"output_blocks.{stride * i + config.depth}.{1 + attends}"
             rules += nested(place, f"up.{i}.resample", RES)
     return Keymap(tuple(placed("unet", rules)))
 
 
-PRIOR = Keymap(
-    tuple(
-        under(
-            "model",
-            [
-                *rename(
-                    ("time_embed.0", "time.0"),
-                    ("time_embed.2", "time.2"),
-                    ("clip_img_proj", "proj_x"),
-                    ("text_emb_proj", "proj_pooled"),
-                    ("text_enc_proj", "proj_text"),
-                    ("positional_embedding!", "positions!"),
-                    ("prd_emb!", "query!"),
-                    ("final_ln", "norm_out"),
-                    ("out_proj", "proj_out"),
-                ),
-                *nested(
-                    "transformer.resblocks.{i}",
-                    "blocks.{i}",
-                    [
-                        *rename(("ln_1", "norm1"), ("ln_2", "norm2")),
-                        Rule(
-                            "attn.c_qkv.{p}",
-                            ("attn.q.{p}", "attn.k.{p}", "attn.v.{p}"),
-                            interleaved(3),
-                        ),
-                        *rename(
-                            ("attn.c_proj", "attn.out"),
-                            ("mlp.c_fc", "mlp.in_"),
-                            ("mlp.c_proj", "mlp.out"),
-                        ),
-                    ],
-                ),
-            ],
-        )
-    )
-)
-"""The prior of Kandinsky 2.1; its statistics stand in a file of their own."""
+def prior(config: PriorConfig) -> Keymap:
+    """The prior of Kandinsky 2.1; its statistics stand in a file of their own."""
+    fused = interleaved(3, config.head_dim)
+    block = [
+        *rename(("ln_1", "norm1"), ("ln_2", "norm2")),
+        Rule("attn.c_qkv.{p}", ("attn.q.{p}", "attn.k.{p}", "attn.v.{p}"), fused),
+        *rename(
+            ("attn.c_proj", "attn.out"),
+            ("mlp.c_fc", "mlp.in_"),
+            ("mlp.c_proj", "mlp.out"),
+        ),
+    ]
+    whole = [
+        *rename(
+            ("time_embed.0", "time.0"),
+            ("time_embed.2", "time.2"),
+            ("clip_img_proj", "proj_x"),
+            ("text_emb_proj", "proj_pooled"),
+            ("text_enc_proj", "proj_text"),
+            ("positional_embedding!", "positions!"),
+            ("prd_emb!", "query!"),
+            ("final_ln", "norm_out"),
+            ("out_proj", "proj_out"),
+        ),
+        *nested("transformer.resblocks.{i}", "blocks.{i}", block),
+    ]
+    return Keymap(tuple(under("model", whole)))
 
 
 def movq(config: AutoencoderConfig) -> Keymap:
-    """MoVQ of Kandinsky 2.1 and of the MoVQGAN releases (decoder levels are numbered from the finest)."""
+    """MoVQ of Kandinsky 2.1 and of the MoVQGAN releases (decoder levels are numbered from the
+    finest).
+    """
     last = len(config.channels) - 1
     pointwise = [
         Rule(f"{theirs}.{{p}}", (f"{ours}.{{p}}",), unpointed(2))

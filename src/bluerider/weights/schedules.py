@@ -31,7 +31,9 @@ CLIPPING = ("UnCLIPScheduler", "DDPMScheduler", "DDIMScheduler")
 
 
 def read_schedule(folder: Path) -> ScheduleConfig:
-    """The noise levels of a published scheduler folder; which sampler it names is left to the request."""
+    """The noise levels of a published scheduler folder; which sampler it names is left to the
+    request.
+    """
     path = folder / "scheduler_config.json"
     fields = Fields(read_json(path), path)
     name = fields.choice("_class_name", CLASSES)
@@ -69,13 +71,17 @@ def betas(fields: Fields) -> dict[str, Any]:
     return {
         "start": fields.number("beta_start", 0.0, 1.0, 0.0001),
         "end": fields.number("beta_end", 0.0, 1.0, 0.02),
-        "spacing": fields.choice("timestep_spacing", ("leading", "trailing", "linspace"), "leading"),
+        "spacing": fields.choice(
+            "timestep_spacing", ("leading", "trailing", "linspace"), "leading"
+        ),
         "offset": fields.integer("steps_offset", 1000, 0, low=0),
     }
 
 
 def write_schedule(config: ScheduleConfig) -> dict[str, Any]:
-    """diffusers' scheduler config: UnCLIPScheduler for a cosine schedule (the prior), DDPMScheduler otherwise."""
+    """diffusers' scheduler config: UnCLIPScheduler for a cosine schedule (the prior), DDPMScheduler
+    otherwise.
+    """
     names = {ours: theirs for theirs, ours in PREDICTS.items()}
     clamped = config.clamp is not None and config.threshold is None
     if config.kind == "cosine":
@@ -86,9 +92,7 @@ def write_schedule(config: ScheduleConfig) -> dict[str, Any]:
             "clip_sample_range": config.clamp if clamped else 1.0,
             "num_train_timesteps": config.length,
             "prediction_type": names[config.predict],
-            "variance_type": "learned_range"
-            if config.variance == "learned"
-            else "fixed_small_log",
+            "variance_type": "learned_range" if config.variance == "learned" else "fixed_small_log",
         }
     return {
         "_class_name": "DDPMScheduler",

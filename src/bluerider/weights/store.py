@@ -1,4 +1,6 @@
-"""Where fetched files and computed constants live, what was announced of them, and whether it still holds."""
+"""Where fetched files and computed constants live, what was announced of them, and whether it still
+holds.
+"""
 
 import hashlib
 import json
@@ -15,7 +17,7 @@ CHUNK = 4 * 2**20
 
 
 def home() -> Path:
-    """The folder of everything bluerider keeps: BLUERIDER_HOME, else the platform's cache folder."""
+    """Where bluerider keeps everything: BLUERIDER_HOME, else the platform's cache folder."""
     if given := os.environ.get("BLUERIDER_HOME"):
         return Path(given).expanduser()
     if sys.platform == "darwin":
@@ -26,7 +28,9 @@ def home() -> Path:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all; raises BlueriderError when the disk refuses."""
+    """Write a file so that it is there whole or not at all; raises BlueriderError when the disk
+    refuses.
+    """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +48,9 @@ def write_whole(path: Path, data: bytes) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Announced:
-    """What a hub says of one file: its size and the hash it names it by (sha256, or git's sha1 of small files)."""
+    """What a hub says of one file: its size and the hash it names it by (sha256, or git's sha1 of
+    small files).
+    """
 
     path: str
     size: int
@@ -81,7 +87,9 @@ def digest(path: Path, algorithm: str = "sha256", start: bytes = b"") -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What was fetched from one repository: the commit, where its files lie and what was announced of each."""
+    """What was fetched from one repository: the commit, where its files lie and what was announced
+    of each.
+    """
 
     repo: str
     revision: str  # as asked for
@@ -129,7 +137,9 @@ def find_manifest(repo: str, variant: str | None = None) -> Manifest | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The outcome of a check: how many files and bytes were read, how many had a hash to hold to, what is wrong."""
+    """The outcome of a check: how many files and bytes were read, how many had a hash to hold to,
+    what is wrong.
+    """
 
     files: int
     bytes: int
@@ -149,16 +159,25 @@ def check(root: Path, files: tuple[Announced, ...]) -> Verdict:
 
 
 def recorded(folder: Path) -> tuple[Announced, ...] | None:
-    """Sizes and hashes of a folder: what a fetch recorded, or what was written down when we saved it."""
-    own = folder / "bluerider.json"
-    if own.is_file():
-        fields = Fields(read_json(own), own)
-        files = fields.data.get("files", {})
-        if not isinstance(files, dict) or not all(isinstance(v, list) for v in files.values()):
-            raise fields.refuse("files", "a table of path: [size, sha256]")
-        return tuple(Announced(path=p, size=v[0], sha256=v[1]) for p, v in files.items())
-    places = sorted((home() / "manifests").glob("*.json"))
-    for manifest in map(read_manifest, places):
+    """Sizes and hashes of a folder: what a fetch recorded, or what was written down when we saved
+    it.
+    """
+    for manifest in map(read_manifest, sorted((home() / "manifests").glob("*.json"))):
         if Path(manifest.root).resolve() == folder.resolve():
             return manifest.files
-    return None
+    own = folder / "bluerider.json"
+    if not own.is_file():
+        return None
+    fields = Fields(read_json(own), own)
+    files = fields.data.get("files", {})
+    if not isinstance(files, dict) or not all(map(is_record, files.items())):
+        raise fields.refuse("files", "a table of path: [size, sha256]")
+    return tuple(Announced(path=p, size=v[0], sha256=v[1]) for p, v in files.items())
+
+
+def is_record(item: tuple[str, object]) -> bool:
+    """Whether an entry of a table of hashes is a path inside the folder with its size and hash."""
+    path, value = item
+    inside = not Path(path).is_absolute() and ".." not in Path(path).parts
+    pair = isinstance(value, list) and len(value) == 2
+    return inside and pair and type(value[0]) is int and isinstance(value[1], str)  # type: ignore[index]

@@ -1,4 +1,6 @@
-"""The embedding of the zero picture, the decoder's unconditional input: one vector, computed once and kept."""
+"""The embedding of the zero picture, the decoder's unconditional input: one vector, computed once
+and kept.
+"""
 
 import hashlib
 from pathlib import Path
@@ -18,7 +20,9 @@ SAMPLES, BLOCK = 256, 4096
 
 
 def fingerprint(folder: Path) -> str:
-    """What tells the weights of one folder from another's: their bytes, or of large files the header and samples."""
+    """What tells the weights of one folder from another's: their bytes, or of large files the
+    header and samples.
+    """
     state = hashlib.sha256()
     files = [folder / "config.json", *find_weights(folder)]
     total = sum(path.stat().st_size for path in files)
@@ -36,7 +40,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def compute(folder: Path) -> Tensor:
-    """The image tower's embedding (1, D) of a picture that is zero after normalisation, in float32."""
+    """The embedding (1, D) of a picture that is zero after normalisation, in float32."""
     tower = load_net(folder, "image", dtype=torch.float32)
     size = tower.config.size
     with torch.inference_mode():
@@ -44,7 +48,9 @@ def compute(folder: Path) -> Tensor:
 
 
 def zero_embedding(folder: Path, beside: Path | None = None) -> Tensor:
-    """The zero embedding of an image tower: as shipped in `beside` for these weights, kept, or computed and kept."""
+    """The zero embedding of an image tower: as shipped in `beside` for these weights, kept, or
+    computed and kept.
+    """
     key = fingerprint(folder)
     kept = home() / "zero" / f"{key}.safetensors"
     for path in ([beside / SHIPPED] if beside else []) + [kept]:

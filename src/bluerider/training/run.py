@@ -1,0 +1,81 @@
+"""Run one stage from a recipe: data, network, Lightning's loop, checkpoints that resume, weights at the end."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from safetensors.torch import save_file
+from torch.utils.data import DataLoader, IterableDataset
+
+from bluerider.training.stage import Stage
+
+
+class Narrator(Callback):
+    """Say how far the stage is, what it measures and how long it will take, every `every` steps."""
+
+    def __init__(self, say: Any, every: int = 50) -> None:
+        self.say, self.every, self.begun = say, every, (0.0, 0)
+
+    def on_train_start(self, trainer: L.Trainer, stage: L.LightningModule) -> None:
+        self.begun = (time.monotonic(), trainer.global_step)
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        step, total = trainer.global_step, trainer.max_steps
+        if step % self.every and step != total:
+            return
+        pace = (time.monotonic() - self.begun[0]) / max(1, step - self.begun[1])
+        shown = {k: f"{float(v):.4g}" for k, v in trainer.callback_metrics.items()}
+        told = " ".join(f"{k} {v}" for k, v in shown.items())
+        self.say(f"step {step}/{total}  {told}  {(total - step) * pace / 60:.1f} min left")
+
+
+class Later(IterableDataset[Any]):
+    """A stream that starts where a resumed run left off, decided only when the loop begins."""
+
+    def __init__(self, stage: Stage, make: Any) -> None:
+        self.stage, self.make = stage, make
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.make(self.stage.global_step))
+
+
+def train(stage: Stage, make: Any, folder: Path, *, say: Any, accelerator: str = "auto") -> None:
+    """Train `stage` on the stream `make(first step)`, in `folder`; a second call goes on where the first stopped.
+
+    Leaves `folder/net.safetensors`, the moving average under the stage's own parameter names.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    saver = ModelCheckpoint(folder, save_last=True, every_n_train_steps=250, save_top_k=0)
+    trainer = L.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        max_steps=stage.settings.steps,
+        gradient_clip_val=stage.settings.clip,
+        callbacks=[saver, Narrator(say)],
+        logger=CSVLogger(folder, name="", version="log"),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=50,
+    )
+    last = folder / "last.ckpt"
+    loader = DataLoader(Later(stage, make), batch_size=None)
+    trainer.fit(stage, loader, ckpt_path=str(last) if last.exists() else None)
+    save(stage, folder)
+
+
+def save(stage: Stage, folder: Path) -> None:
+    """Write the averaged weights beside, then rename."""
+    state = {k: v.detach().contiguous() for k, v in stage.average.state_dict().items()}
+    part = folder / "net.part"
+    save_file(state, part)
+    part.replace(folder / "net.safetensors")
+
+
+def threads(count: int) -> None:
+    """Hold torch to this many cores, so that two stages can share a machine."""
+    torch.set_num_threads(count)

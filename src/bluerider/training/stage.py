@@ -1,0 +1,76 @@
+"""What every training stage shares: settings, half-precision forward, optimiser, moving average, checkpoints."""
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a stage is trained."""
+
+    steps: int
+    batch: int
+    rate: float  # peak learning rate
+    warmup: int = 200
+    final: float = 0.02  # last learning rate, as a part of the peak
+    decay: float = 0.01  # weight decay of matrices
+    average: float = 0.998  # EMA of the weights that are exported
+    clip: float = 1.0
+    precision: str = "bfloat16"  # of activations; master weights stay float32
+    seed: int = 0
+
+
+def half(net: nn.Module, dtype: torch.dtype, *args: Tensor, method: str | None = None) -> Any:
+    """Run `net` on its float32 weights cast to `dtype`; gradients come back in float32."""
+    if dtype == torch.float32:
+        return net(*args)
+    cast = {k: p.to(dtype) for k, p in net.named_parameters()}
+    return functional_call(net, cast, args)
+
+
+class Stage(L.LightningModule):
+    """A network, its moving average, and AdamW under a warm-up and a cosine."""
+
+    def __init__(self, net: nn.Module, settings: Settings) -> None:
+        super().__init__()
+        self.net = net
+        self.average = copy.deepcopy(net).requires_grad_(False)
+        self.settings = settings
+        self.dtype_ = getattr(torch, settings.precision)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW; vectors (norms, biases) do not decay."""
+        s = self.settings
+        weights = [p for p in self.net.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in weights if p.ndim > 1], "weight_decay": s.decay},
+            {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=s.rate, betas=(0.9, 0.99), fused=True)
+
+        def rate(step: int) -> float:
+            if step < s.warmup:
+                return (step + 1) / s.warmup
+            done = min(1.0, (step - s.warmup) / max(1, s.steps - s.warmup))
+            return s.final + (1 - s.final) * 0.5 * (1 + math.cos(math.pi * done))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    @torch.no_grad()
+    def on_train_batch_end(self, *args: Any) -> None:
+        """Move the average; early on it follows faster, so that it never remembers the start."""
+        keep = min(self.settings.average, (1 + self.global_step) / (10 + self.global_step))
+        pairs = zip(self.average.parameters(), self.net.parameters(), strict=True)
+        for slow, fast in pairs:
+            slow.lerp_(fast, 1 - keep)

@@ -1,0 +1,86 @@
+"""Whether the files of a model are what was announced, and whether every weight in them can be
+used.
+"""
+
+import os
+from pathlib import Path
+
+from bluerider import catalog
+from bluerider.errors import InputError, WeightsError
+from bluerider.weights.hub import is_repo
+from bluerider.weights.load import DECODER_PARTS, EMBEDDED, NETS, PRIOR_PARTS
+from bluerider.weights.net import load_net
+from bluerider.weights.store import Verdict, check, find_manifest, recorded
+
+
+def roots(target: str | Path, variant: str | None = None) -> list[Path]:
+    """The folders a name, a hub id or a path stands for; nothing is fetched."""
+    repos = [str(target)] if is_repo(str(target)) and not os.path.exists(target) else []
+    if isinstance(target, str) and target in catalog.MODELS:
+        hub = catalog.find(target).hub
+        if hub is None:
+            return [EMBEDDED / target]
+        repos = [repo for repo in (hub.decoder, hub.prior) if repo]
+    if repos:
+        manifests = {repo: find_manifest(repo, variant) for repo in repos}
+        absent = [repo for repo, manifest in manifests.items() if manifest is None]
+        if absent:
+            raise InputError(
+                f"{target}: never fetched ({', '.join(absent)}); "
+                f"run: bluerider models fetch {target}"
+            )
+        return [Path(manifest.root) for manifest in manifests.values() if manifest]
+    if not target or not os.path.isdir(target):
+        names = ", ".join(catalog.MODELS)
+        raise InputError(f"no folder or model {str(target)[:80]!r}; known models: {names}")
+    return [Path(target)]
+
+
+def verify(target: str | Path, variant: str | None = None) -> Verdict:
+    """Recompute the recorded hash of every file, then read every network; raises only for what is
+    no model at all.
+    """
+    verdicts = [verify_folder(root) for root in roots(target, variant)]
+    return Verdict(
+        files=sum(verdict.files for verdict in verdicts),
+        bytes=sum(verdict.bytes for verdict in verdicts),
+        hashed=sum(verdict.hashed for verdict in verdicts),
+        complaints=tuple(text for verdict in verdicts for text in verdict.complaints),
+    )
+
+
+def verify_folder(root: Path) -> Verdict:
+    """The verdict on one folder."""
+    files = recorded(root)
+    verdict = check(root, files) if files else None
+    if verdict and verdict.complaints:
+        return verdict
+    nets = networks(root)
+    if not nets:
+        raise WeightsError(f"{root}: no network here; the folder of a model is needed")
+    complaints = [text for folder, kind in nets if (text := trouble(folder, kind))]
+    return Verdict(
+        files=verdict.files if verdict else len(nets),
+        bytes=verdict.bytes if verdict else 0,
+        hashed=verdict.hashed if verdict else 0,
+        complaints=tuple(complaints),
+    )
+
+
+def networks(root: Path) -> list[tuple[Path, str]]:
+    """The network folders under a model folder, a decoder or a prior, with their kinds."""
+    table = {**PRIOR_PARTS, **DECODER_PARTS}
+    found = []
+    for base in (root, root / "prior", root / "decoder"):
+        places = [(base / table[kind], kind) for kind in NETS]
+        found += [(folder, kind) for folder, kind in places if (folder / "config.json").is_file()]
+    return found
+
+
+def trouble(folder: Path, kind: str) -> str | None:
+    """What keeps a network from being loaded."""
+    try:
+        load_net(folder, kind)
+    except WeightsError as error:
+        return str(error)
+    return None

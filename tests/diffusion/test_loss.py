@@ -3,18 +3,24 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
+import diffusers
 import numpy as np
 import pytest
 import torch
-from diffusers import DDPMScheduler
 from diffusers.training_utils import compute_snr
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
 from bluerider.config import ScheduleConfig
-from bluerider.diffusion.loss import elbo_weight, min_snr, simple_loss, target, variance_loss
+from bluerider.diffusion.loss import (
+    elbo_weight,
+    min_snr,
+    simple_loss,
+    target,
+    variance_loss,
+)
 from bluerider.diffusion.schedule import Posterior, Schedule
 
 Kind = Literal["eps", "x0", "v"]
@@ -47,7 +53,9 @@ def test_target_and_x_t_hold_x0(kind: Kind) -> None:
 
 def test_v_is_what_diffusers_calls_velocity() -> None:
     x0, noise, t = draw(3, 4), draw(3, 4, seed=1), torch.tensor([3, 400, 999])
-    scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="linear")
+    scheduler: Any = diffusers.DDPMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="linear"
+    )
     theirs = scheduler.get_velocity(x0, noise, t)
     torch.testing.assert_close(target(of("v"), x0, noise, t), theirs, rtol=1e-4, atol=1e-5)
 
@@ -73,7 +81,9 @@ def test_simple_loss_of_half_precision_is_taken_in_float32() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_min_snr_weights_are_the_published(kind: Kind) -> None:
     t = torch.tensor([0, 100, 300, 600, 999])
-    scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="linear")
+    scheduler: Any = diffusers.DDPMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="linear"
+    )
     snr = compute_snr(scheduler, t)
     capped = snr.clamp_max(5.0)
     theirs = {"x0": capped, "eps": capped / snr, "v": capped / (snr + 1)}[kind]
@@ -106,7 +116,8 @@ def test_elbo_weights_make_the_simple_loss_the_divergence() -> None:
     wanted = (gap**2).mean(1) / (2 * K21.posterior.variance[t])
     eps = (xt - bar.sqrt() * seen) / (1 - bar).sqrt()
     v = (bar.sqrt() * xt - seen) / (1 - bar).sqrt()
-    for kind, answer in (("eps", eps), ("v", v)):
+    answers: dict[Kind, Tensor] = {"eps": eps, "v": v}
+    for kind, answer in answers.items():
         loss = simple_loss(answer, target(of(kind), x0, noise, t))
         torch.testing.assert_close(elbo_weight(of(kind), t) * loss, wanted, rtol=1e-5, atol=0)
 

@@ -7,20 +7,11 @@ Where a convention differs it is named in the test.
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
+import diffusers
 import pytest
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DDPMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-    HeunDiscreteScheduler,
-    PNDMScheduler,
-    UnCLIPScheduler,
-    UniPCMultistepScheduler,
-)
 from torch import Tensor
 
 from bluerider.config import ScheduleConfig
@@ -31,6 +22,8 @@ from bluerider.diffusion.schedule import Schedule, Step
 # diffusers hands tensors to numpy in a way that numpy 2 will not take for ever.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
+# A type checker sees stand-ins of diffusers' classes only.
+SCHEDULERS: Any = diffusers
 CONFIG = ScheduleConfig(kind="linear", predict="eps")
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear"}
 COUNTS = [1, 2, 3, 10, 30, 50]
@@ -74,17 +67,17 @@ def ours(
 
 
 def theirs(
-    scheduler: object, net: Net = eps_net, scale: float | None = None, **fields: object
+    scheduler: Any, net: Net = eps_net, *, scale: float | None = None, **fields: Any
 ) -> Tensor:
     """Their last picture; `set_timesteps` was called."""
-    x = start() * (scale or scheduler.init_noise_sigma)  # type: ignore[attr-defined]
-    for t in scheduler.timesteps:  # type: ignore[attr-defined]
-        answer = net(scheduler.scale_model_input(x, t), float(t))  # type: ignore[attr-defined]
-        x = scheduler.step(answer, t, x, **fields).prev_sample  # type: ignore[attr-defined]
+    x = start() * (scale or scheduler.init_noise_sigma)
+    for t in scheduler.timesteps:
+        answer = net(scheduler.scale_model_input(x, t), float(t))
+        x = scheduler.step(answer, t, x, **fields).prev_sample
     return x
 
 
-def seeded() -> dict[str, torch.Generator]:
+def seeded() -> dict[str, Any]:
     return {"generator": torch.Generator().manual_seed(1)}
 
 
@@ -97,7 +90,7 @@ def same(a: Tensor, b: Tensor, atol: float = 5e-5) -> None:
 @pytest.mark.parametrize("spacing", ["leading", "trailing"])
 def test_ddpm_fixed_small(n: int, clamp: float | None, spacing: str) -> None:
     """The 2.2 decoder. Ours draws no noise in the last step, theirs noise of 1e-10."""
-    scheduler = DDPMScheduler(
+    scheduler = SCHEDULERS.DDPMScheduler(
         **BETAS,
         steps_offset=1,
         timestep_spacing=spacing,
@@ -114,7 +107,7 @@ def test_ddpm_fixed_small(n: int, clamp: float | None, spacing: str) -> None:
 @pytest.mark.parametrize("n", COUNTS[1:])
 def test_ddpm_fixed_large(n: int) -> None:
     """From `linspace`, which ends at t 0: from t 1 theirs adds noise to the finished picture."""
-    scheduler = DDPMScheduler(
+    scheduler = SCHEDULERS.DDPMScheduler(
         **BETAS, timestep_spacing="linspace", clip_sample=False, variance_type="fixed_large"
     )
     scheduler.set_timesteps(n)
@@ -129,7 +122,7 @@ def test_ddpm_learned_range_with_threshold(n: int) -> None:
     Where 2 lies between the two values a quantile is drawn from, as once in the 50 steps here, they
     differ; in the others the runs agree to float32.
     """
-    scheduler = DDPMScheduler(
+    scheduler = SCHEDULERS.DDPMScheduler(
         **BETAS,
         timestep_spacing="linspace",
         clip_sample=False,
@@ -152,7 +145,7 @@ def test_unclip(n: int) -> None:
 
     Theirs is given float64 tables: its own, in float32, take 0.05 % off the finished embedding.
     """
-    scheduler = UnCLIPScheduler(
+    scheduler = SCHEDULERS.UnCLIPScheduler(
         prediction_type="sample", clip_sample_range=0.8, variance_type="fixed_small_log"
     )
     scheduler.set_timesteps(n)
@@ -170,7 +163,9 @@ def test_unclip(n: int) -> None:
 @pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("to_zero", [False, True])
 def test_ddim(n: int, eta: float, to_zero: bool) -> None:
-    scheduler = DDIMScheduler(**BETAS, steps_offset=1, clip_sample=False, set_alpha_to_one=to_zero)
+    scheduler = SCHEDULERS.DDIMScheduler(
+        **BETAS, steps_offset=1, clip_sample=False, set_alpha_to_one=to_zero
+    )
     scheduler.set_timesteps(n)
     schedule = Schedule(CONFIG)
     steps = schedule.steps(n, end=0.0 if to_zero else float(schedule.sigmas[0]))
@@ -179,7 +174,7 @@ def test_ddim(n: int, eta: float, to_zero: bool) -> None:
 
 @pytest.mark.parametrize("n", COUNTS)
 def test_ddim_of_a_net_that_predicts_v(n: int) -> None:
-    scheduler = DDIMScheduler(
+    scheduler = SCHEDULERS.DDIMScheduler(
         **BETAS, steps_offset=1, clip_sample=False, prediction_type="v_prediction"
     )
     scheduler.set_timesteps(n)
@@ -191,12 +186,12 @@ def test_ddim_of_a_net_that_predicts_v(n: int) -> None:
 @pytest.mark.parametrize(
     ("name", "scheduler"),
     [
-        ("euler", EulerDiscreteScheduler),
-        ("euler_a", EulerAncestralDiscreteScheduler),
-        ("heun", HeunDiscreteScheduler),
+        ("euler", SCHEDULERS.EulerDiscreteScheduler),
+        ("euler_a", SCHEDULERS.EulerAncestralDiscreteScheduler),
+        ("heun", SCHEDULERS.HeunDiscreteScheduler),
     ],
 )
-def test_euler_and_heun(n: int, name: str, scheduler: type) -> None:
+def test_euler_and_heun(n: int, name: str, scheduler: Any) -> None:
     """Theirs walk in sigma coordinates too, and start from noise times sqrt(1 + sigma^2)."""
     their = scheduler(**BETAS, steps_offset=1, timestep_spacing="leading")
     their.set_timesteps(n)
@@ -209,7 +204,9 @@ def test_euler_over_karras_levels(n: int) -> None:
     """From our start: over `linspace` and Karras' levels, theirs leave out a sqrt(1 + 1 /
     sigma^2).
     """
-    their = EulerDiscreteScheduler(**BETAS, timestep_spacing="linspace", use_karras_sigmas=True)
+    their = SCHEDULERS.EulerDiscreteScheduler(
+        **BETAS, timestep_spacing="linspace", use_karras_sigmas=True
+    )
     their.set_timesteps(n)
     steps = Schedule(CONFIG).steps(n, "karras")
     walked = theirs(their, scale=1 / steps[0].scale)
@@ -219,7 +216,9 @@ def test_euler_over_karras_levels(n: int) -> None:
 @pytest.mark.parametrize("n", COUNTS[1:])
 def test_plms(n: int) -> None:
     """`skip_prk_steps`, as Stable Diffusion has it; both see the first step twice."""
-    scheduler = PNDMScheduler(**BETAS, steps_offset=1, skip_prk_steps=True, set_alpha_to_one=False)
+    scheduler = SCHEDULERS.PNDMScheduler(
+        **BETAS, steps_offset=1, skip_prk_steps=True, set_alpha_to_one=False
+    )
     scheduler.set_timesteps(n)
     schedule = Schedule(CONFIG)
     steps = schedule.steps(n, end=float(schedule.sigmas[0]))
@@ -235,7 +234,7 @@ def test_dpmpp_2m(n: int, karras: bool, name: str, algorithm: str) -> None:
     """At their t's: their `leading` and `linspace` lay n + 1 levels and leave one out, and their
     Karras rounds t.
     """
-    scheduler = DPMSolverMultistepScheduler(
+    scheduler = SCHEDULERS.DPMSolverMultistepScheduler(
         **BETAS,
         algorithm_type=algorithm,
         solver_order=2,
@@ -251,15 +250,15 @@ def test_dpmpp_2m(n: int, karras: bool, name: str, algorithm: str) -> None:
 @pytest.mark.parametrize("n", COUNTS)
 @pytest.mark.parametrize("karras", [False, True])
 def test_unipc(n: int, karras: bool) -> None:
-    scheduler = UniPCMultistepScheduler(
+    scheduler = SCHEDULERS.UniPCMultistepScheduler(
         **BETAS, solver_order=2, solver_type="bh2", use_karras_sigmas=karras
     )
     scheduler.set_timesteps(n)
     same(ours(CONFIG, at_theirs(scheduler), rule_named("unipc")), theirs(scheduler))
 
 
-def at_theirs(scheduler: object) -> list[Step]:
+def at_theirs(scheduler: Any) -> list[Step]:
     """Their list of levels as ours."""
-    sigmas = scheduler.sigmas.tolist()  # type: ignore[attr-defined]
-    ts = [*scheduler.timesteps.tolist(), 0]  # type: ignore[attr-defined]
+    sigmas = scheduler.sigmas.tolist()
+    ts = [*scheduler.timesteps.tolist(), 0]
     return [Step(sigma=sigma, t=float(t)) for sigma, t in zip(sigmas, ts, strict=True)]

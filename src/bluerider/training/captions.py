@@ -33,7 +33,7 @@ def language_weights(languages: list[str]) -> NDArray[np.float64]:
 class Captions:
     """Token ids of every (language, drawing) name, ready to be drawn."""
 
-    def __init__(self, emoji: EmojiSet, tokenizer: Tokenizer, longest: int = 24) -> None:
+    def __init__(self, emoji: EmojiSet, tokenizer: Tokenizer, longest: int = 18) -> None:
         self.languages = sorted(emoji.names)
         self.weights = language_weights(self.languages)
         self.rows: list[list[list[int] | None]] = []
@@ -44,6 +44,7 @@ class Captions:
             cut = [r if len(r) <= longest else [*r[: longest - 1], r[-1]] for r in rows]
             self.rows.append([r if t else None for r, t in zip(cut, texts, strict=True)])
         self.pad = tokenizer.pad
+        self.empty = tokenizer.rows([""])[0]  # begin and end alone
 
     def draw(self, rng: np.random.Generator, chosen: NDArray[np.int64], each: int) -> Tensor:
         """Ids (len(chosen) * each, S): `each` names of every chosen drawing, languages by weight."""
@@ -51,7 +52,7 @@ class Captions:
         rows = []
         for index in np.repeat(chosen, each):
             lang = rng.choice(len(self.languages), p=self.weights)
-            rows.append(self.rows[lang][index] or self.rows[english][index] or [1, 3])
+            rows.append(self.rows[lang][index] or self.rows[english][index] or self.empty)
         return pad(rows, self.pad)
 
 

@@ -15,11 +15,13 @@ from bluerider import catalog
 from bluerider.catalog import Defaults
 from bluerider.config import ScheduleConfig
 from bluerider.errors import InputError, WeightsError
+from bluerider.tokenizers import Tokenizer
 from bluerider.weights.configs import read_config
 from bluerider.weights.fields import Fields, read_json
 from bluerider.weights.hub import Announce, fetch, is_repo
 from bluerider.weights.net import find_weights, load_net
 from bluerider.weights.schedules import read_schedule
+from bluerider.weights.tokens import load_tokenizer
 from bluerider.weights.zero import zero_embedding
 
 __all__ = ["ModelFiles", "load_net", "open_model"]
@@ -69,6 +71,10 @@ class ModelFiles:
     ) -> Any:
         """A network part; for `unet` the pair (UNet, conditioner)."""
         return load_net(self.parts[part], part, dtype=dtype, device=device)
+
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the text tower."""
+        return load_tokenizer(self.parts["tokenizer"], self.config("text"))
 
     def schedule(self, part: str) -> ScheduleConfig:
         """The noise levels of `schedule` or `prior_schedule`."""

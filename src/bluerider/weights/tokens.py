@@ -1,24 +1,110 @@
-"""A tokenizer.json -> the folder transformers opens with PreTrainedTokenizerFast."""
+"""Published tokenizer folders: read in either of their forms, written in the one that loses
+nothing.
+"""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bluerider.config import TextConfig
 from bluerider.errors import WeightsError
+from bluerider.tokenizers import Tokenizer
 from bluerider.weights.fields import read_json
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Fast
+
+WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"  # CLIP, Radford et al. 2021
+BEGIN, END = "<|startoftext|>", "<|endoftext|>"
+
+
+def load_tokenizer(folder: Path, config: TextConfig) -> Tokenizer:
+    """The tokenizer of a text tower; its padding is the folder's own, which the config often
+    misstates.
+    """
+    file = folder / "tokenizer.json"
+    words = special_words(folder)
+    if file.is_file():
+        tokenizer = Tokenizer.load(file, length=config.tokens, pad=config.pad)
+    else:
+        tokenizer = Tokenizer(clip_bpe(folder), config.tokens, config.pad)
+    pad = tokenizer.fast.token_to_id(words["pad_token"]) if "pad_token" in words else None
+    return tokenizer if pad is None else Tokenizer(tokenizer.fast, config.tokens, pad)
+
+
+def special_words(folder: Path) -> dict[str, str]:
+    """The special tokens a tokenizer folder names, by role."""
+    found: dict[str, str] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        path = folder / name
+        for role, value in (read_json(path) if path.is_file() else {}).items():
+            word = value.get("content") if isinstance(value, dict) else value
+            if role.endswith("_token") and isinstance(word, str):
+                found[role] = word
+    return found
+
+
+def clip_bpe(folder: Path) -> "Fast":
+    """CLIP's tokenizer from vocab.json and merges.txt, which is all that Kandinsky and SD publish."""
+    from tokenizers import Regex, models, normalizers, pre_tokenizers, processors
+    from tokenizers import Tokenizer as Fast
+
+    vocab, merges = folder / "vocab.json", folder / "merges.txt"
+    if not vocab.is_file() or not merges.is_file():
+        raise WeightsError(f"{folder}: no tokenizer.json, nor vocab.json with merges.txt")
+    words = special_words(folder)
+    begin, end = words.get("bos_token", BEGIN), words.get("eos_token", END)
+    try:
+        model = models.BPE.from_file(
+            str(vocab), str(merges), unk_token=end, end_of_word_suffix="</w>"
+        )
+    except Exception as error:  # the library raises bare Exception
+        raise WeightsError(f"{folder}: damaged tokenizer ({str(error)[:80]})") from None
+    fast = Fast(model)
+    ids = fast.token_to_id(begin), fast.token_to_id(end)
+    if None in ids:
+        raise WeightsError(f"{vocab}: lacks {begin} or {end}")
+    fast.add_special_tokens(sorted({begin, end}, key=fast.token_to_id))
+    fast.normalizer = normalizers.Sequence(
+        [
+            normalizers.NFC(),
+            normalizers.Replace(Regex(r"\s+"), " "),
+            normalizers.Lowercase(),
+        ]
+    )
+    fast.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(WORDS), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    fast.post_processor = processors.RobertaProcessing(
+        sep=(end, ids[1]), cls=(begin, ids[0]), add_prefix_space=False, trim_offsets=False
+    )
+    return fast
+
+
+def tokenizer_json(source: Path) -> bytes:
+    """The bytes of a tokenizer.json: the file itself, a folder's, or one made of a folder's vocab
+    and merges.
+    """
+    path = source / "tokenizer.json" if source.is_dir() else source
+    if not path.is_file() and source.is_dir():
+        return clip_bpe(source).to_str(pretty=True).encode()
+    read_json(path)
+    return path.read_bytes()
 
 
 def write_tokenizer(source: str | Path, folder: Path, config: TextConfig) -> None:
-    """Copy a tokenizer.json (or that of a folder) with the configs naming its special tokens and
-    its length.
+    """Write a tokenizer.json with the configs naming its special tokens and its length.
 
-    PreTrainedTokenizerFast uses the file as it is; CLIPTokenizer would put its own normaliser and
-    splitter in place of the file's, and cut at every combining mark.
+    `source` is such a file or a tokenizer folder. transformers' PreTrainedTokenizerFast uses the
+    file as it is; CLIPTokenizer would put its own normaliser and splitter in place of the file's,
+    and cut at every combining mark.
     """
     path = Path(source)
-    path = path / "tokenizer.json" if path.is_dir() else path
-    data = read_json(path)
+    content = tokenizer_json(path)
+    data = json.loads(content)
     words = vocabulary(data, path)
     special = {"bos_token": config.bos, "eos_token": config.eos, "pad_token": config.pad}
     named = {role: words.get(index) for role, index in special.items()}
@@ -29,7 +115,7 @@ def write_tokenizer(source: str | Path, folder: Path, config: TextConfig) -> Non
     if isinstance(unknown, str):
         named["unk_token"] = unknown
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tokenizer.json").write_bytes(path.read_bytes())
+    (folder / "tokenizer.json").write_bytes(content)
     settings: dict[str, Any] = {
         **named,
         "clean_up_tokenization_spaces": False,

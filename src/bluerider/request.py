@@ -1,7 +1,10 @@
-"""What is asked for and what comes back: the one vocabulary of Python, the command line and files."""
+"""The one vocabulary of Python, command line and files: what to paint, how far, what came of it."""
 
+import difflib
 import math
 import re
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,94 +30,126 @@ SPACINGS = ("leading", "trailing", "linspace", "karras")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 TASKS = ("text2img",)
-SEEDS = 2**63
-MAX_SIDE = 4096
-RANGES = {"steps": (1, 1000), "prior_steps": (1, 1000), "n": (1, 1000)}
-SCALES = {"guidance": (0.0, 100.0), "prior_guidance": (0.0, 100.0), "eta": (0.0, 1.0)}
-CHOICES = {"sampler": SAMPLERS, "spacing": SPACINGS, "task": TASKS}
+
+SEEDS = 2**63  # seed + n may not exceed it: a torch generator takes a signed 64-bit seed
+MAX_N = 1000
+MAX_STEPS = 1000
+MAX_GUIDANCE = 100.0
+MAX_SIDE = 4096  # pixels
+MAX_TEXT = 10_000  # characters; every tokenizer keeps far fewer
+DEFAULTED = (
+    "steps",
+    "guidance",
+    "prior_steps",
+    "prior_guidance",
+    "width",
+    "height",
+    "sampler",
+    "spacing",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """Pictures asked for; None stands for the model's default. Raises InputError for what cannot be painted."""
+    """What to paint; the fields are the command line's flags and the keys of the JSON.
+
+    None stands for the model's default. Raises InputError when a value is not accepted.
+    """
 
     prompt: str
     negative: str = ""
     model: str = "murnau"
     task: str = "text2img"
-    seed: int | None = None
+    seed: int | None = None  # picture i is painted from seed + i
     n: int = 1
     steps: int | None = None
-    guidance: float | None = None
+    guidance: float | None = None  # 1 = off
     prior_steps: int | None = None
     prior_guidance: float | None = None
-    width: int | None = None
+    width: int | None = None  # pixels
     height: int | None = None
     sampler: str | None = None
     spacing: str | None = None
-    eta: float | None = None
-    guidance_interval: tuple[float, float] = (0.0, 1.0)
+    eta: float | None = None  # 0 = no fresh noise, 1 = as much as DDPM; ddim only
+    guidance_interval: tuple[float, float] = (0.0, 1.0)  # the part of the steps that is guided
 
     def __post_init__(self) -> None:
-        for name in ("prompt", "negative", "model"):
-            check_text(name, getattr(self, name))
-        if not self.prompt.strip():
-            raise InputError("prompt: got nothing but blanks; say what to paint, e.g. 'red apple'")
-        for name, (low, high) in RANGES.items():
-            check_integer(name, getattr(self, name), low, high, optional=name != "n")
-        for name, (low_, high_) in SCALES.items():
-            check_number(name, getattr(self, name), low_, high_)
-        for name, accepted in CHOICES.items():
-            check_choice(name, getattr(self, name), accepted)
-        check_integer("seed", self.seed, 0, SEEDS - self.n, optional=True)
-        for name in ("width", "height"):
-            check_integer(name, getattr(self, name), 1, MAX_SIDE, optional=True)
-        check_interval(self)
+        check_prompt(self.prompt)
+        check_text("negative", self.negative)
+        check_text("model", self.model)
+        if not self.model.strip():
+            raise InputError("the model's name is empty; `bluerider models list` shows the names")
+        check_choice("task", self.task, TASKS)
+        self._check_numbers()
+        self._check_sampling()
+
+    def _check_numbers(self) -> None:
+        check_whole("n", self.n, 1, MAX_N)
+        for name, low, high in (
+            ("seed", 0, SEEDS - self.n),
+            ("steps", 1, MAX_STEPS),
+            ("prior_steps", 1, MAX_STEPS),
+            ("width", 1, MAX_SIDE),
+            ("height", 1, MAX_SIDE),
+        ):
+            if (value := getattr(self, name)) is not None:
+                check_whole(name, value, low, high)
+        limits = {"guidance": MAX_GUIDANCE, "prior_guidance": MAX_GUIDANCE, "eta": 1.0}
+        for name, limit in limits.items():
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, check_number(name, value, 0.0, limit))
+
+    def _check_sampling(self) -> None:
+        if self.sampler is not None:
+            check_choice("sampler", self.sampler, SAMPLERS)
+        if self.spacing is not None:
+            check_choice("spacing", self.spacing, SPACINGS)
+        if self.eta and self.sampler not in (None, "ddim"):
+            raise InputError(f"eta {self.eta:g} with sampler {self.sampler}; only ddim reads eta")
+        object.__setattr__(self, "guidance_interval", check_interval(self.guidance_interval))
 
     def resolve(self, defaults: Defaults, seed: int | None = None) -> "Request":
-        """This request with every None filled; the size must fit the model's grid. Raises InputError."""
-        filled = {
-            f.name: getattr(defaults, f.name)
-            for f in fields(defaults)
-            if f.name != "grid" and getattr(self, f.name) is None
-        }
+        """The same request with nothing left open: the model's defaults, `seed` or a random one.
+
+        Raises InputError when the size does not fit the model's grid.
+        """
+        filled = {name: getattr(defaults, name) for name in DEFAULTED}
+        filled = {name: value for name, value in filled.items() if getattr(self, name) is None}
+        if self.eta is None:
+            sampler = filled.get("sampler", self.sampler)
+            filled["eta"] = defaults.eta if sampler == "ddim" else 0.0
         if self.seed is None:
-            filled["seed"] = 0 if seed is None else seed
-        request = replace(self, **filled)
-        assert request.width is not None and request.height is not None
-        check_size(request.width, request.height, defaults.grid)
-        return request
+            filled["seed"] = random_seed() if seed is None else seed
+        whole = replace(self, **filled)
+        assert whole.width is not None and whole.height is not None
+        check_size(whole.width, whole.height, defaults.grid)
+        return whole
 
     def at(self, index: int) -> "Request":
-        """The request that paints picture `index` of this resolved one alone."""
-        return replace(self, seed=(self.seed or 0) + index, n=1)
+        """The request that paints picture `index` of this one alone; it has to have a seed."""
+        if self.seed is None:
+            raise InputError("the request has no seed yet; resolve it first")
+        check_whole("index", index, 0, self.n - 1)
+        return replace(self, seed=self.seed + index, n=1)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain table of all fields."""
+        """Plain values under the fields' names, ready for json.dumps."""
         return {**asdict(self), "guidance_interval": list(self.guidance_interval)}
 
     @classmethod
-    def from_json(cls, table: Any) -> "Request":
-        """The request such a table describes; unknown fields and wrong types are refused by name."""
-        if not isinstance(table, dict):
-            raise InputError(f"request: got {type(table).__name__}; a table of fields is accepted")
-        accepted = [f.name for f in fields(cls)]
-        unknown = sorted(str(key)[:40] for key in set(table) - set(accepted))
-        if unknown:
-            raise InputError(
-                f"request: unknown field {', '.join(unknown)}; accepted are {', '.join(accepted)}"
-            )
-        if "prompt" not in table:
-            raise InputError("request: the field prompt is missing")
-        interval = table.get("guidance_interval")
-        if isinstance(interval, list):
-            table = {**table, "guidance_interval": tuple(interval)}
-        return cls(**table)
+    def from_json(cls, data: object) -> "Request":
+        """A request from decoded JSON. Raises InputError naming the key that is not a field."""
+        if not isinstance(data, Mapping):
+            raise InputError(f"a request is a JSON object of fields; got {shown(data)}")
+        check_keys(data, [each.name for each in fields(cls)])
+        if "prompt" not in data:
+            raise InputError("a request without a prompt; give one under the key 'prompt'")
+        return cls(**data)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far the painting is: `step` of `steps` in a stage, for pictures first..first + count - 1 of total."""
+    """How far a request is: pictures first .. first + count - 1 of `total` did `step` of `steps`."""
 
     stage: str  # text, prior, decoder, pixels
     step: int
@@ -123,12 +158,12 @@ class Progress:
     count: int
     total: int
     preview: Any = None  # x0 so far, a latent, in the decoder stage
-    result: "Result | None" = None  # with the last event
+    result: "Result | None" = None  # set on the last event only
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Painted pictures with the resolved request and what there is to warn of."""
+    """The painted pictures, the seed of each, and the request with nothing left open."""
 
     images: list["Image"]
     seeds: list[int]
@@ -137,72 +172,164 @@ class Result:
     warnings: list[str] = field(default_factory=list)
 
     def save(self, path: str | Path) -> list[Path]:
-        """Write the pictures with their requests inside: one file for a picture name, else a folder of <seed>.png."""
+        """Write every picture with its own request inside and return the paths.
+
+        A name ending in .png, .jpg or .webp is one file; any other is a folder of <seed>.png.
+        Raises InputError (the place cannot be used) or BlueriderError (the disk failed).
+        """
         from bluerider.images import save_pictures
 
         requests = [self.request.at(i).to_json() for i in range(len(self.images))]
         return save_pictures(self.images, self.seeds, requests, Path(path))
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """'WxH' in pixels, plain digits only -> (width, height). Raises InputError."""
-    match = re.fullmatch(r"([0-9]{1,6})[xX]([0-9]{1,6})", text)
-    if match is None:
-        raise InputError(f"size: got {text[:40]!r}; WIDTHxHEIGHT in pixels is accepted, e.g. 128x128")
-    return int(match[1]), int(match[2])
+def check_prompt(prompt: object) -> None:
+    """Raise InputError unless the prompt is text with something to paint in it."""
+    check_text("prompt", prompt)
+    if not str(prompt).strip():
+        raise InputError("the prompt is empty; say what to paint, such as 'a red apple'")
 
 
-def check_size(width: int, height: int, grid: int) -> None:
-    """Whether both sides are multiples of the grid; the message names the nearest that are."""
-    if width % grid or height % grid:
-        near = "x".join(str(max(grid, round(side / grid) * grid)) for side in (width, height))
+def check_text(name: str, value: object) -> None:
+    """Raise InputError unless `value` is encodable text of at most MAX_TEXT characters."""
+    if not isinstance(value, str):
+        raise InputError(f"{flag(name)}: got {shown(value)}; text is accepted")
+    if len(value) > MAX_TEXT:
+        raise InputError(f"{flag(name)}: got {len(value)} characters; at most {MAX_TEXT} go in")
+    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InputError(f"{flag(name)}: got bytes that are no text; UTF-8 text is accepted")
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise InputError, naming the nearest choice, unless `value` is one of `choices`."""
+    if value not in choices:
+        near = suggestion(value, choices) if isinstance(value, str) else ""
         raise InputError(
-            f"size: got {width}x{height}; multiples of {grid} are accepted, the nearest is {near}"
+            f"unknown {flag(name)} {shown(value)}{near}; accepted: {', '.join(choices)}"
         )
 
 
-def check_text(name: str, value: Any) -> None:
-    """Text without lone surrogates or NUL."""
-    if not isinstance(value, str):
-        raise InputError(f"{name}: got {type(value).__name__}; text is accepted")
-    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
-        raise InputError(f"{name}: got text with NUL or broken characters; valid Unicode is accepted")
+def check_keys(data: Mapping[Any, Any], accepted: Sequence[str]) -> None:
+    """Raise InputError, naming the nearest field, at the first key that is not accepted."""
+    for key in data:
+        if key not in accepted:
+            raise InputError(
+                f"unknown key {shown(key)} in a request{suggestion(str(key), accepted)}; "
+                f"accepted: {', '.join(accepted)}"
+            )
 
 
-def check_integer(name: str, value: Any, low: int, high: int, *, optional: bool) -> None:
-    """A whole number in low..high, not a bool."""
-    if value is None and optional:
+def check_whole(name: str, value: object, low: int, high: int) -> int:
+    """`value` if it is an int (no bool) in low..high; raises InputError otherwise."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InputError(
+            f"{flag(name)}: got {shown(value)}; a whole number from {low} to {high} is accepted"
+        )
+    if not low <= value <= high:
+        raise InputError(f"{flag(name)}: got {shown(value)}; {low} to {high} are accepted")
+    return value
+
+
+def check_number(name: str, value: object, low: float, high: float) -> float:
+    """`value` as a float if it is a number (no bool, no NaN) in low..high; raises InputError."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
+        raise InputError(
+            f"{flag(name)}: got {shown(value)}; a number from {low:g} to {high:g} is accepted"
+        )
+    if not low <= value <= high:
+        raise InputError(f"{flag(name)}: got {shown(value)}; {low:g} to {high:g} are accepted")
+    return float(value)
+
+
+def check_interval(value: object) -> tuple[float, float]:
+    """Two numbers a < b in 0..1 as a tuple; raises InputError otherwise."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise InputError(
+            f"guidance-interval: got {shown(value)}; two parts of the steps are accepted: 0.1,0.9"
+        )
+    low, high = (check_number("guidance_interval", each, 0.0, 1.0) for each in value)
+    if low >= high:
+        raise InputError(
+            f"guidance-interval: got {low:g},{high:g}; the first has to be the smaller: 0.1,0.9"
+        )
+    return low, high
+
+
+def check_size(width: int, height: int, grid: int) -> None:
+    """Raise InputError, naming the nearest accepted sizes, unless `grid` divides both sides."""
+    check_whole("width", width, 1, MAX_SIDE)
+    check_whole("height", height, 1, MAX_SIDE)
+    if width % grid == 0 and height % grid == 0:
         return
-    if type(value) is not int or not low <= value <= high:
-        raise InputError(f"{name}: got {str(value)[:40]!r}; whole numbers {low} to {high} are accepted")
+    near = [f"{w}x{h}" for w, h in zip(around(width, grid), around(height, grid), strict=True)]
+    raise InputError(
+        f"size: got {width}x{height}; multiples of {grid} pixels are accepted, "
+        f"the nearest: {' and '.join(dict.fromkeys(near))}"
+    )
 
 
-def check_number(name: str, value: Any, low: float, high: float) -> None:
-    """A finite number in low..high, or None."""
-    if value is None:
-        return
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not low <= value <= high:
-        raise InputError(f"{name}: got {str(value)[:40]!r}; numbers {low:g} to {high:g} are accepted")
+def around(side: int, grid: int) -> tuple[int, int]:
+    """The multiples of `grid` at or under and at or over `side`, at least one and in the limits."""
+    low = max(side // grid * grid, grid)
+    high = min(-(-side // grid) * grid, MAX_SIDE // grid * grid)
+    return low, max(low, high)
 
 
-def check_choice(name: str, value: Any, accepted: tuple[str, ...]) -> None:
-    """One of the accepted names, or None; a near miss is named."""
-    if value is None or value in accepted:
-        return
-    import difflib
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height in pixels from "WxH", ASCII digits only. Raises InputError."""
+    found = re.fullmatch(r"([0-9]{1,9})[xX×]([0-9]{1,9})", text.strip())
+    if not found:
+        raise InputError(f"size: got {shown(text)}; WIDTHxHEIGHT in pixels is accepted: 128x128")
+    width, height = int(found[1]), int(found[2])
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise InputError(
+            f"size: got {width}x{height}; sides of 1 to {MAX_SIDE} pixels are accepted"
+        )
+    return width, height
 
-    near = difflib.get_close_matches(str(value), accepted, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise InputError(f"{name}: got {str(value)[:40]!r}; choose from {', '.join(accepted)}{hint}")
+
+def parse_whole(name: str, text: str) -> int:
+    """A whole number written in ASCII digits. Raises InputError."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,30}", text.strip()):
+        raise InputError(f"{flag(name)}: got {shown(text)}; a whole number is accepted")
+    return int(text)
 
 
-def check_interval(request: Request) -> None:
-    """Two fractions of the steps, rising."""
-    value = request.guidance_interval
-    if not isinstance(value, tuple) or len(value) != 2:
-        raise InputError("guidance_interval: two fractions are accepted, e.g. 0.1,0.9")
-    for part in value:
-        check_number("guidance_interval", part, 0.0, 1.0)
-    if None in value or value[0] >= value[1]:
-        raise InputError(f"guidance_interval: got {value}; a rising pair is accepted, e.g. 0.1,0.9")
+def parse_number(name: str, text: str) -> float:
+    """A finite number written in ASCII digits. Raises InputError."""
+    plain = re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text.strip())
+    if not plain or not math.isfinite(float(text)):
+        raise InputError(f"{flag(name)}: got {shown(text)}; a number is accepted")
+    return float(text)
+
+
+def parse_interval(text: str) -> tuple[float, float]:
+    """Two numbers from 0 to 1 written "a,b". Raises InputError."""
+    parts = text.split(",")
+    if len(parts) != 2:
+        return check_interval(text)
+    return check_interval([parse_number("guidance_interval", part) for part in parts])
+
+
+def random_seed() -> int:
+    """A seed nobody chose, short enough to be typed again: 0 to 2**32 - 1."""
+    return secrets.randbelow(2**32)
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """ ", did you mean 'heun'?" when something near `word` is known, else nothing."""
+    near = difflib.get_close_matches(word[:100].lower(), known, n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def flag(name: str) -> str:
+    """A field's name as the command line spells it."""
+    return name.replace("_", "-")
+
+
+def shown(value: object) -> str:
+    """`value` for a message: one short line, whatever it is."""
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return "a number of more than 30 digits"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -21,49 +21,53 @@ class Pairs(NamedTuple):
 
 
 class Towers(nn.Module):
-    """Both towers, the temperature, and the appearance head, which is thrown away after training."""
+    """Both towers, and what is thrown away after training: temperature, proxies, the appearance head."""
 
-    def __init__(self, text: TextTower, vision: VisionTower) -> None:
+    def __init__(self, text: TextTower, vision: VisionTower, drawings: int) -> None:
         super().__init__()
         self.text, self.vision = text, vision
+        width = vision.config.embed_dim
         self.temperature = nn.Parameter(torch.tensor(2.7))
-        self.appearance = nn.Linear(vision.config.embed_dim, 3 * 32 * 32)
+        self.proxies = nn.Parameter(torch.randn(drawings, width) / width**0.5)
+        self.appearance = nn.Linear(width, 3 * 32 * 32)
 
     def forward(self, picture: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings of pictures, what the appearance head sees in them, embeddings of texts."""
         embedding = self.vision(picture)
         return embedding, self.appearance(embedding), self.text(ids).embedding
 
 
-class ClipStage(Stage):
-    """Each text must find its picture among all drawings; each picture its texts among the batch's.
+def start_small(text: TextTower, vision: VisionTower) -> None:
+    """Positions and tokens begin small (as CLIP's do), so that they do not drown the patches."""
+    for table in (text.embed, text.positions, vision.positions):
+        nn.init.normal_(table.weight, std=0.02)
 
-    Negatives outside the batch come from a bank of every drawing's last embedding (Wu et al. 2018), so that
-    look-alikes are always among them. The appearance head makes the embedding predict a 32 x 32 picture.
+
+class ClipStage(Stage):
+    """Texts and pictures must both find their drawing's proxy among all drawings' (Movshovitz-Attias et al. 2017).
+
+    Proxies put every look-alike among the negatives of every step, however small the batch. The appearance
+    head makes the embedding predict a 32 x 32 picture, for a decoder can only paint what the embedding holds.
     """
 
     def __init__(
         self, text: TextTower, vision: VisionTower, settings: Settings, drawings: int, look: float
     ) -> None:
-        super().__init__(Towers(text, vision), settings)
+        start_small(text, vision)
+        super().__init__(Towers(text, vision, drawings), settings)
         self.look = look
-        self.register_buffer("bank", torch.zeros(drawings, vision.config.embed_dim))
 
     def training_step(self, batch: Pairs, index: int) -> Tensor:
         picture = batch.picture.to(self.dtype_)
         embedding, seen, words = half(self.net, self.dtype_, picture, batch.ids)
-        embedding, words = embedding.float(), F.normalize(words.float(), dim=-1)
-        unit = F.normalize(embedding, dim=-1)
-        scale = self.net.temperature.exp().clamp(max=100.0)
-        bank = self.bank.index_copy(0, batch.index, unit.detach())
-        self.bank = bank
-        live = bank.index_copy(0, batch.index, unit)
-        logits = scale * words @ live.T  # (T, drawings)
-        target = batch.index[batch.owner]
-        find = F.cross_entropy(logits, target)
-        back = (scale * unit @ words.T).log_softmax(dim=1)  # (B, T)
-        own = batch.owner[None] == torch.arange(len(unit), device=unit.device)[:, None]
-        name = -(back * own).sum() / own.sum()
+        scale = self.net.temperature.exp().clamp(max=60.0)
+        proxies = F.normalize(self.net.proxies, dim=-1)
+        named = batch.index[batch.owner]
+        logits = scale * F.normalize(words.float(), dim=-1) @ proxies.T  # (T, drawings)
+        find = F.cross_entropy(logits, named)
+        own = scale * F.normalize(embedding.float(), dim=-1) @ proxies.T  # (B, drawings)
+        name = F.cross_entropy(own, batch.index)
         look = F.mse_loss(seen.float(), batch.small)
-        right = (logits.argmax(dim=1) == target).float().mean()
+        right = (logits.argmax(dim=1) == named).float().mean()
         self.log_dict({"find": find, "name": name, "look": look, "right": right})
-        return find + 0.5 * name + self.look * look
+        return find + 0.3 * name + self.look * look

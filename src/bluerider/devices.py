@@ -1,0 +1,35 @@
+"""Where networks run and in which number format."""
+
+import torch
+
+from bluerider.errors import InputError
+from bluerider.request import DEVICES, DTYPES, check_choice
+
+LARGE = 200_000_000  # parameters from which half precision pays on a CPU
+
+
+def choose_device(name: str) -> torch.device:
+    """The device a name stands for; `auto` takes CUDA, then Apple's, then the CPU. Raises InputError."""
+    check_choice("device", name, DEVICES)
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in present.items() if there))
+    if not present[name]:
+        there = ", ".join(kind for kind, here in present.items() if here)
+        raise InputError(f"device: got {name}, which this machine or torch build lacks; it has {there}")
+    return torch.device(name)
+
+
+def choose_dtype(name: str, device: torch.device, parameters: int) -> torch.dtype:
+    """The format a name stands for; `auto` is float16 on GPUs, on a CPU float32 for small models, else bfloat16."""
+    check_choice("dtype", name, DTYPES)
+    if name != "auto":
+        dtype: torch.dtype = getattr(torch, name)
+        return dtype
+    if device.type != "cpu":
+        return torch.float16
+    return torch.float32 if parameters < LARGE else torch.bfloat16

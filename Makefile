@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PROMPT ?= red apple
 
 # The build backend is pinned with everything else: pip hands these on to the build's own environment.
-export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -1,10 +1,11 @@
-"""Published config files, as their hubs hold them, read to the catalog's shapes; and written back."""
+"""Published config files read to the catalog's shapes, and written back."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bluerider import catalog
 from bluerider.config import ScheduleConfig
 from bluerider.weights import writers

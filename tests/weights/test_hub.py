@@ -21,16 +21,6 @@ from bluerider.weights.verify import verify
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 DECODER = "kandinsky-community/kandinsky-2-2-decoder"
 UNET = "unet/diffusion_pytorch_model.safetensors"
-COMMAND = """
-import sys
-from bluerider.cli.models import app
-from bluerider.errors import BlueriderError
-try:
-    app(sys.argv[1:], standalone_mode=False)
-except BlueriderError as error:
-    print(f"bluerider: {error}", file=sys.stderr)
-    sys.exit(error.exit_code)
-"""
 
 
 def start(server: Any, *arguments: str) -> subprocess.Popen[str]:
@@ -43,7 +33,7 @@ def start(server: Any, *arguments: str) -> subprocess.Popen[str]:
         "NO_PROXY": "127.0.0.1",
     }
     return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *arguments],
+        [sys.executable, "-m", "bluerider", "models", *arguments],
         env=os.environ | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

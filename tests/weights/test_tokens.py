@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers.pre_tokenizers import ByteLevel
+
 from bluerider import catalog
 from bluerider.errors import WeightsError
 from bluerider.weights.load import open_model
 from bluerider.weights.tokens import load_tokenizer, write_tokenizer
-from tokenizers.pre_tokenizers import ByteLevel
 
 transformers = pytest.importorskip("transformers")
 

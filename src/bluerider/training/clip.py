@@ -53,7 +53,6 @@ class ClipStage(Stage):
     def __init__(
         self, text: TextTower, vision: VisionTower, settings: Settings, drawings: int, look: float
     ) -> None:
-        start_small(text, vision)
         super().__init__(Towers(text, vision, drawings), settings)
         self.look = look
 

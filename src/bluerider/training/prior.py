@@ -25,25 +25,35 @@ class Asked(NamedTuple):
     t: Tensor  # (B,)
 
 
+class Imagination(nn.Module):
+    """Text tower and prior as one module, so that the words can learn what the prior needs of them."""
+
+    def __init__(self, prior: Prior, text: TextTower) -> None:
+        super().__init__()
+        self.prior, self.text = prior, text
+
+    def forward(self, x: Tensor, t: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+        """Noisy normalised embedding (B, D), t (B,), ids and mask (B, S) -> clean embedding (B, D)."""
+        words = self.text(ids)
+        return self.prior(x, t, words.states, words.embedding, mask)
+
+
 class PriorStage(Stage):
-    """Mean squared error of the clean, normalised embedding (Kandinsky 2.1's prior); the text tower is frozen."""
+    """Mean squared error of the clean, normalised embedding (Kandinsky 2.1's prior); the text tower learns along."""
 
     def __init__(self, net: Prior, text: TextTower, schedule: Schedule, settings: Settings) -> None:
         net.mean.requires_grad_(False)
         net.std.requires_grad_(False)
-        super().__init__(net, settings)
-        self.text = [text.eval().requires_grad_(False)]  # in a list: frozen, so not in checkpoints
+        super().__init__(Imagination(net, text), settings)
         self.schedule = schedule
 
     def training_step(self, batch: Asked, index: int) -> Tensor:
-        with torch.no_grad():
-            words = self.text[0](batch.ids)
-            x0 = self.net.normalise(batch.embedding)
-            x = self.schedule.noised(x0, batch.noise, batch.t)
-        dtype = self.dtype_
-        args = (x.to(dtype), batch.t, words.states.to(dtype), words.embedding.to(dtype), batch.mask)
-        loss = nn.functional.mse_loss(half(self.net, dtype, *args).float(), x0)
-        self.log("loss", loss.detach())
+        x0 = self.net.prior.normalise(batch.embedding)
+        x = self.schedule.noised(x0, batch.noise, batch.t).to(self.dtype_)
+        seen = half(self.net, self.dtype_, x, batch.t, batch.ids, batch.mask).float()
+        loss = nn.functional.mse_loss(seen, x0)
+        late = batch.t > 800  # where words alone decide
+        self.log_dict({"loss": loss.detach(), "words": (seen - x0)[late].pow(2).mean().detach()})
         return loss
 
 

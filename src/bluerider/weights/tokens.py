@@ -45,7 +45,7 @@ def special_words(folder: Path) -> dict[str, str]:
 
 
 def clip_bpe(folder: Path) -> "Fast":
-    """CLIP's tokenizer from vocab.json and merges.txt, which is all that Kandinsky and SD publish."""
+    """CLIP's tokenizer of vocab.json and merges.txt, all that Kandinsky publishes."""
     from tokenizers import Regex, models, normalizers, pre_tokenizers, processors
     from tokenizers import Tokenizer as Fast
 

@@ -1,0 +1,406 @@
+"""`bluerider generate`: pictures from words."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bluerider.cli import values
+from bluerider.cli.jobs import Job, check_model, read_jobs, recall
+from bluerider.errors import BlueriderError, InputError
+from bluerider.request import (
+    DEVICES,
+    DTYPES,
+    SAMPLERS,
+    SPACINGS,
+    Request,
+    check_choice,
+    check_size,
+    parse_size,
+    random_seed,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bluerider.cli.painting import Painter, Report
+    from bluerider.images import Destination
+    from bluerider.pipeline import Pipeline
+
+app = typer.Typer(rich_markup_mode="rich", add_completion=False)
+
+PICTURE, SAMPLING, MODEL, FILES = "The picture", "How it is painted", "The model", "Files"
+EXAMPLES = """[bold]Examples[/bold]
+
+bluerider generate "red apple"
+
+bluerider generate "красное яблоко" -o apple.png --seed 7
+
+bluerider generate "a cat in the rain" -n 9 --grid -o cats
+
+bluerider generate "red apple" --sampler ddim --eta 0.5 --steps 50 --guidance 6
+
+bluerider generate --prompts words.txt -o album --json > album.json
+
+bluerider generate --like apple.png --steps 40 -o finer.png
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Where and with what a command line paints; no part of a request."""
+
+    out: str
+    prior: str | None
+    device: str
+    dtype: str
+    grid: bool
+    as_json: bool
+    offline: bool
+
+    def stored(self) -> dict[str, str]:
+        """What a picture keeps of it, so that --like gives the same bits: only what was asked for."""
+        named = {"device": self.device, "dtype": self.dtype, "prior": self.prior or "auto"}
+        return {name: value for name, value in named.items() if value != "auto"}
+
+
+def option(help: str, panel: str, *names: str, **more: Any) -> Any:
+    """A flag with its help in a panel."""
+    return typer.Option(*names, help=help, rich_help_panel=panel, show_default=False, **more)
+
+
+def listed(choices: Sequence[str]) -> Any:
+    """What the shell completes a flag of fixed choices to."""
+    return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
+
+
+def model_names(incomplete: str) -> list[str]:
+    """The catalog's names, for the shell to complete."""
+    from bluerider.catalog import MODELS
+
+    return [name for name in MODELS if name.startswith(incomplete)]
+
+
+@app.command(epilog=EXAMPLES)
+def generate(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="WORDS", help="What to paint, in any language, in quotes."),
+    ] = None,
+    negative: Annotated[
+        str | None, option("What to keep away from.", PICTURE, "--negative", metavar="WORDS")
+    ] = None,
+    n: Annotated[
+        str | None,
+        option("Pictures, 1-1000; picture i has seed + i. [1]", PICTURE, "-n", "--n", metavar="N"),
+    ] = None,
+    seed: Annotated[
+        str | None,
+        option("Same seed, same picture. [random, printed]", PICTURE, "--seed", metavar="N"),
+    ] = None,
+    size: Annotated[
+        str | None,
+        option("Pixels, such as 128x128. [the model's]", PICTURE, "--size", metavar="WxH"),
+    ] = None,
+    steps: Annotated[
+        str | None, option("Steps, 1-1000. [the model's]", SAMPLING, "--steps", metavar="N")
+    ] = None,
+    guidance: Annotated[
+        str | None,
+        option(
+            "How closely to follow the words, 0-100; 1 is off.", SAMPLING, "--guidance", metavar="X"
+        ),
+    ] = None,
+    prior_steps: Annotated[
+        str | None,
+        option("Steps from words to image embedding.", SAMPLING, "--prior-steps", metavar="N"),
+    ] = None,
+    prior_guidance: Annotated[
+        str | None, option("Guidance of those.", SAMPLING, "--prior-guidance", metavar="X")
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        option(
+            ", ".join(SAMPLERS) + ".",
+            SAMPLING,
+            "--sampler",
+            metavar="NAME",
+            autocompletion=listed(SAMPLERS),
+        ),
+    ] = None,
+    spacing: Annotated[
+        str | None,
+        option(
+            "Of the noise levels: " + ", ".join(SPACINGS) + ".",
+            SAMPLING,
+            "--spacing",
+            metavar="NAME",
+            autocompletion=listed(SPACINGS),
+        ),
+    ] = None,
+    eta: Annotated[
+        str | None,
+        option("Fresh noise in ddim: 0 none, 1 as ddpm. [0]", SAMPLING, "--eta", metavar="X"),
+    ] = None,
+    guidance_interval: Annotated[
+        str | None,
+        option("Part of the steps to guide. [0,1]", SAMPLING, "--guidance-interval", metavar="A,B"),
+    ] = None,
+    model: Annotated[
+        str | None,
+        option(
+            "A name of `bluerider models list`, a folder, or a hub id. [murnau]",
+            MODEL,
+            "--model",
+            metavar="NAME",
+            autocompletion=model_names,
+        ),
+    ] = None,
+    prior: Annotated[
+        str | None,
+        option("Folder or hub id, if the card names none.", MODEL, "--prior", metavar="NAME"),
+    ] = None,
+    device: Annotated[
+        str | None,
+        option(
+            ", ".join(DEVICES) + ". [auto]",
+            MODEL,
+            "--device",
+            metavar="NAME",
+            autocompletion=listed(DEVICES),
+        ),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        option(
+            ", ".join(DTYPES) + ". [auto]",
+            MODEL,
+            "--dtype",
+            metavar="NAME",
+            autocompletion=listed(DTYPES),
+        ),
+    ] = None,
+    offline: Annotated[bool, option("Never use the network.", MODEL, "--offline")] = False,
+    out: Annotated[
+        str,
+        option(
+            "A name ending in .png, .jpg or .webp is one file; any other is a folder of SEED.png, "
+            "made if need be. [outputs]",
+            FILES,
+            "-o",
+            "--out",
+            metavar="PATH",
+        ),
+    ] = "outputs",
+    prompts: Annotated[
+        str | None,
+        option(
+            "One prompt a line, or JSONL of request fields; - reads stdin. Every line starts at "
+            "--seed; pictures are LINE-SEED.png.",
+            FILES,
+            "--prompts",
+            metavar="FILE",
+        ),
+    ] = None,
+    like: Annotated[
+        str | None,
+        option(
+            "Repeat the picture in FILE bit for bit; other flags change what they name.",
+            FILES,
+            "--like",
+            metavar="FILE",
+        ),
+    ] = None,
+    grid: Annotated[
+        bool, option("Also one contact sheet, NAME-grid.png beside the output.", FILES, "--grid")
+    ] = False,
+    as_json: Annotated[
+        bool,
+        option(
+            "Print {request, images, seconds, warnings} on stdout; with --prompts a list, one a "
+            "line.",
+            FILES,
+            "--json",
+        ),
+    ] = False,
+) -> None:
+    """Paint pictures from words.
+
+    Every picture keeps its request inside: [bold]bluerider show FILE[/bold] prints it,
+    [bold]--like FILE[/bold] repeats it. Pictures' paths go to stdout, all else to stderr.
+    """
+    given: dict[str, Any] = {
+        "negative": negative,
+        "model": model,
+        "n": values.whole("n", n),
+        "seed": values.whole("seed", seed),
+        "steps": values.whole("steps", steps),
+        "guidance": values.number("guidance", guidance),
+        "prior_steps": values.whole("prior_steps", prior_steps),
+        "prior_guidance": values.number("prior_guidance", prior_guidance),
+        "sampler": sampler,
+        "spacing": spacing,
+        "eta": values.number("eta", eta),
+        "guidance_interval": values.interval(guidance_interval),
+    }
+    if size is not None:
+        given["width"], given["height"] = parse_size(size)
+    fields = {name: value for name, value in given.items() if value is not None}
+    machine: dict[str, str] = {}
+    if like is not None:
+        stored, machine = recall(like)
+        fields = {**stored, **fields}
+    run = Run(
+        out=out,
+        prior=prior or machine.get("prior"),
+        device=device or machine.get("device", "auto"),
+        dtype=dtype or machine.get("dtype", "auto"),
+        grid=grid,
+        as_json=as_json,
+        offline=offline,
+    )
+    check_choice("device", run.device, DEVICES)
+    check_choice("dtype", run.dtype, DTYPES)
+    execute(collect(words or [], prompts, fields), run, listed=prompts is not None)
+
+
+def collect(words: list[str], prompts: str | None, fields: dict[str, Any]) -> list[Job]:
+    """The jobs asked for, every one with its seed. Raises InputError."""
+    if len(words) > 1:
+        raise InputError(
+            f'got {len(words)} words apart; put them in quotes: bluerider generate "red apple"'
+        )
+    if words and prompts is not None:
+        raise InputError("got words and --prompts; one of the two is accepted")
+    if words:
+        fields["prompt"] = words[0]
+    fields.setdefault("seed", random_seed())
+    if prompts is not None:
+        fields.pop("prompt", None)
+        jobs = read_jobs(prompts, fields)
+    elif "prompt" in fields:
+        jobs = [Job(request=Request.from_json(fields))]
+    else:
+        raise InputError('say what to paint: bluerider generate "red apple", or --prompts FILE')
+    for job in jobs:
+        check_at_door(job.request)
+    return jobs
+
+
+def check_at_door(request: Request) -> None:
+    """What can be refused before anything heavy is imported: an unknown model, a size off its grid."""
+    from bluerider.catalog import MODELS
+
+    check_model(request.model)
+    if request.model in MODELS:
+        defaults = MODELS[request.model].defaults
+        width, height = request.width or defaults.width, request.height or defaults.height
+        check_size(width, height, defaults.grid)
+
+
+def execute(jobs: list[Job], run: Run, *, listed: bool) -> None:
+    """Settle the place, load the model, paint, and report."""
+    from rich.console import Console
+
+    from bluerider.images import Destination
+
+    total = sum(job.request.n for job in jobs)
+    place = Destination.of(run.out, count=total)
+    check_embeddable(jobs, run, place)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    pipe = load(jobs[0].request.model, run, console)
+    jobs = [
+        replace(job, request=job.request.resolve(pipe.defaults, seed=job.request.seed))
+        for job in jobs
+    ]
+    console.print(headline(jobs, pipe.name), markup=False)
+    reports = paint(pipe, jobs, run, place, console)
+    tell(reports, run, listed=listed)
+    seconds = sum(report.seconds for report in reports)
+    console.print(f"{plural(total)} in {seconds:.1f} s", markup=False)
+
+
+def check_embeddable(jobs: list[Job], run: Run, place: "Destination") -> None:
+    """Raise InputError before painting when a request cannot be stored in the file's format."""
+    from bluerider.images import embedding
+
+    suffix = place.place.suffix if place.single else ".png"
+    for job in jobs:
+        embedding({**job.request.to_json(), **run.stored()}, suffix)
+
+
+def load(model: str, run: Run, console: "Console") -> "Pipeline":
+    """The pipeline; says what is fetched before it is fetched."""
+    from bluerider.catalog import MODELS
+
+    with console.status(f"loading {model}", spinner="dots"):
+        from bluerider.pipeline import Pipeline
+
+    remote = MODELS[model].hub is not None if model in MODELS else "/" in model
+    if remote and not run.offline:
+        from bluerider.cli.models import announce
+        from bluerider.weights.load import open_model
+
+        open_model(model, prior=run.prior, announce=announce)
+    return Pipeline.load(
+        model, device=run.device, dtype=run.dtype, prior=run.prior, offline=run.offline
+    )
+
+
+def paint(
+    pipe: "Pipeline", jobs: list[Job], run: Run, place: "Destination", console: "Console"
+) -> "list[Report]":
+    """Paint and write; after an interruption say which pictures are there."""
+    from bluerider.cli.painting import Painter
+
+    painter = Painter(pipe, place, console, run.stored())
+    painter.cells = [] if run.grid else None
+    try:
+        reports = painter.paint(jobs)
+    except (KeyboardInterrupt, BlueriderError):
+        if painter.written:
+            last = painter.written[-1]
+            console.print(f"{plural(len(painter.written))} written, the last: {last}", markup=False)
+        raise
+    if painter.cells:
+        write_sheet(painter, place, console)
+    return reports
+
+
+def write_sheet(painter: "Painter", place: "Destination", console: "Console") -> None:
+    """The contact sheet beside the pictures, its cells named like their files."""
+    from bluerider.images import sheet, write
+
+    names, cells = zip(*(painter.cells or []), strict=True)
+    write(sheet(cells, captions=names), place.sheet)
+    console.print(f"contact sheet: {place.sheet}", markup=False)
+
+
+def tell(reports: "list[Report]", run: Run, *, listed: bool) -> None:
+    """The result on stdout: paths, or JSON in plain ASCII, which survives every terminal."""
+    if run.as_json:
+        data = [report.to_json() for report in reports]
+        sys.stdout.write(json.dumps(data if listed else data[0], indent=2) + "\n")
+        return
+    for report in reports:
+        for image in report.images:
+            sys.stdout.write(f"{image['path']}\n")
+
+
+def headline(jobs: list[Job], model: str) -> str:
+    """What is about to be painted, in one line; the seed first, for it may be random."""
+    first = jobs[0].request
+    count = sum(job.request.n for job in jobs)
+    seeds = f"{first.seed}" if first.n == 1 else f"{first.seed}-{(first.seed or 0) + first.n - 1}"
+    return (
+        f"seed {seeds} · {model} · {plural(count)} of {first.width}x{first.height} · "
+        f"{first.sampler}, {first.steps} steps"
+    )
+
+
+def plural(count: int) -> str:
+    """A number of pictures in words."""
+    return "1 picture" if count == 1 else f"{count} pictures"

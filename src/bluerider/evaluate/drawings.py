@@ -1,0 +1,128 @@
+"""The drawings that pictures are compared with, at 32 x 32, and their names; they ship in the package."""
+
+import io
+import json
+import lzma
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bluerider.errors import BlueriderError, InputError
+from bluerider.evaluate.crop import SIZE, Array, crop_square
+
+SHIPPED = Path(__file__).parent / "data"
+COLUMNS = 42
+PICTURES, TABLE = "drawings.webp", "drawings.json.xz"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Drawings:
+    """N drawings after the measure's crop, with their short names; `holdout` was in no training."""
+
+    emoji: tuple[str, ...]
+    pictures: Array  # (N, 32, 32, 3)
+    names: dict[str, dict[str, str]]  # language -> emoji -> short name
+    holdout: frozenset[str]
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Index of each emoji."""
+        return {emoji: i for i, emoji in enumerate(self.emoji)}
+
+
+def crop_drawings(
+    emoji: Sequence[str],
+    images: Iterable[Image.Image],
+    names: Mapping[str, Mapping[str, str]],
+    holdout: Iterable[str],
+) -> Drawings:
+    """The drawings of full-size pictures, one for each emoji, in order."""
+    pictures = np.stack([crop_square(image) for image in images])
+    if len(pictures) != len(emoji):
+        raise InputError(f"drawings: got {len(pictures)} pictures for {len(emoji)} emoji")
+    known = {lang: dict(table) for lang, table in names.items()}
+    return Drawings(
+        emoji=tuple(emoji), pictures=pictures, names=known, holdout=frozenset(holdout)
+    )
+
+
+def save_drawings(drawings: Drawings, folder: Path) -> list[Path]:
+    """Write the pictures (a lossless contact image) and the table (xz JSON) whole into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = io.BytesIO()
+    lossless = {"lossless": True, "quality": 100, "method": 6, "exact": True}
+    Image.fromarray(join(drawings.pictures)).save(picture, "WEBP", **lossless)
+    names = {
+        lang: [table.get(emoji) for emoji in drawings.emoji]
+        for lang, table in sorted(drawings.names.items())
+    }
+    holdout = sorted(drawings.holdout)
+    table = {"size": SIZE, "emoji": drawings.emoji, "holdout": holdout, "names": names}
+    text = json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode()
+    contents = {PICTURES: picture.getvalue(), TABLE: lzma.compress(text, preset=9)}
+    for name, content in contents.items():
+        write_whole(folder / name, content)
+    return [folder / name for name in contents]
+
+
+def load_drawings(folder: Path = SHIPPED) -> Drawings:
+    """Read what `save_drawings` wrote, the shipped ones unless told; raises Input- or BlueriderError."""
+    if not (folder / PICTURES).is_file() or not (folder / TABLE).is_file():
+        raise InputError(
+            f"{folder}: no {PICTURES} and {TABLE} there; run: bluerider data drawings --help"
+        )
+    try:
+        table = json.loads(lzma.decompress((folder / TABLE).read_bytes()))
+        emoji = tuple(table["emoji"])
+        with Image.open(folder / PICTURES) as image:
+            pictures = split(np.asarray(image.convert("RGB")), len(emoji))
+        names = {
+            lang: {e: name for e, name in zip(emoji, column, strict=True) if name}
+            for lang, column in table["names"].items()
+        }
+        holdout = frozenset(table["holdout"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, lzma.LZMAError) as error:
+        raise BlueriderError(
+            f"{folder}: the drawings there are damaged ({type(error).__name__}); "
+            "write them again with: bluerider data drawings"
+        ) from None
+    return Drawings(emoji=emoji, pictures=pictures, names=names, holdout=holdout)
+
+
+def join(pictures: Array) -> Array:
+    """(N, 32, 32, 3) -> one picture, rows of 42 drawings, the last row filled with white."""
+    rows = -(-len(pictures) // COLUMNS)
+    cells = np.full((rows * COLUMNS, SIZE, SIZE, 3), 255, np.uint8)
+    cells[: len(pictures)] = pictures
+    grid = cells.reshape(rows, COLUMNS, SIZE, SIZE, 3).transpose(0, 2, 1, 3, 4)
+    return grid.reshape(rows * SIZE, COLUMNS * SIZE, 3)
+
+
+def split(picture: Array, count: int) -> Array:
+    """The inverse of `join`: (count, 32, 32, 3)."""
+    rows = -(-count // COLUMNS)
+    if picture.shape != (rows * SIZE, COLUMNS * SIZE, 3):
+        raise ValueError(f"contact image of shape {picture.shape} for {count} drawings")
+    grid = picture.reshape(rows, SIZE, COLUMNS, SIZE, 3).transpose(0, 2, 1, 3, 4)
+    return grid.reshape(-1, SIZE, SIZE, 3)[:count].copy()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write beside, then rename: a reader sees the old file or the new one."""
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).chmod(0o644)
+        os.replace(beside, path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise

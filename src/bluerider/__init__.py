@@ -29,7 +29,7 @@ __all__ = [*HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    """Public names are looked up on first use, so that importing the package imports nothing heavy."""
+    """Public names are looked up on first use: importing the package imports nothing heavy."""
     if name not in HOMES:
         raise AttributeError(f"module 'bluerider' has no attribute {name!r}")
     return getattr(import_module(f"bluerider.{HOMES[name]}"), name)

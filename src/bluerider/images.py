@@ -3,18 +3,19 @@
 Pillow and NumPy only; nothing here knows a network.
 """
 
+import errno
 import hashlib
 import io
 import json
 import os
 import secrets
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil, sqrt
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ MAX_BYTES = 64 * 2**20  # of a picture's file
 MAX_PIXELS = 64_000_000  # decoded: 192 MB as RGB
 MAX_REQUEST = 2**20  # characters of an embedded request
 MAX_EXIF = 60_000  # bytes; a JPEG segment holds 65,533
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 MAX_SHEET = 4096  # pixels a side of a contact sheet
 
 
@@ -85,7 +87,7 @@ def digest(path: str | Path) -> str:
 
 
 def fit(image: Image.Image, width: int, height: int, *, crop: bool = True) -> Image.Image:
-    """The picture at width x height px, its proportions kept: cropped at the centre, or padded white."""
+    """The picture at width x height px, proportions kept: cropped at the centre or padded white."""
     size = (width, height)
     if crop:
         return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
@@ -170,9 +172,11 @@ class Destination:
         try:
             cls._check(place, single, count)
             _try_writing(place.parent if single or not place.exists() else place)
+        except InputError:
+            raise
         except (OSError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
+            if isinstance(error, OSError) and error.errno in DISK_FAULTS:
+                raise BlueriderError(f"-o {place}: {error.strerror}; make room first") from None
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"-o {place}: {reason}; name a place that can be written") from None
         return cls(place=place, single=single)
@@ -367,3 +371,25 @@ def _replace(path: Path, data: bytes) -> None:
     except BaseException:  # Ctrl-C too leaves no half file
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[Image.Image]:
+    """A picture in its own mode, its pixels not yet decoded. Raises InputError, while used too."""
+    with _decoding(Path(path).name), _opened(path) as image:
+        yield image
+
+
+def replace_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write any file whole or not at all. Raises OSError."""
+    buffer = io.BytesIO()
+    write(buffer)
+    _replace(path, buffer.getvalue())
+
+
+def make_folder(path: Path) -> None:
+    """Make one folder whose parent exists. Raises BlueriderError."""
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise BlueriderError(f"{path}: no folder made: {error.strerror or error}") from error

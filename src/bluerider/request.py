@@ -1,7 +1,6 @@
 """The one vocabulary of Python, command line and files: what to paint, how far, what came of it."""
 
 import difflib
-import math
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -149,7 +148,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a request is: pictures first .. first + count - 1 of `total` did `step` of `steps`."""
+    """How far a request is: pictures first..first + count - 1 of `total` did `step` of `steps`."""
 
     stage: str  # text, prior, decoder, pixels
     step: int
@@ -286,29 +285,6 @@ def parse_size(text: str) -> tuple[int, int]:
             f"size: got {width}x{height}; sides of 1 to {MAX_SIDE} pixels are accepted"
         )
     return width, height
-
-
-def parse_whole(name: str, text: str) -> int:
-    """A whole number written in ASCII digits. Raises InputError."""
-    if not re.fullmatch(r"[+-]?[0-9]{1,30}", text.strip()):
-        raise InputError(f"{flag(name)}: got {shown(text)}; a whole number is accepted")
-    return int(text)
-
-
-def parse_number(name: str, text: str) -> float:
-    """A finite number written in ASCII digits. Raises InputError."""
-    plain = re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text.strip())
-    if not plain or not math.isfinite(float(text)):
-        raise InputError(f"{flag(name)}: got {shown(text)}; a number is accepted")
-    return float(text)
-
-
-def parse_interval(text: str) -> tuple[float, float]:
-    """Two numbers from 0 to 1 written "a,b". Raises InputError."""
-    parts = text.split(",")
-    if len(parts) != 2:
-        return check_interval(text)
-    return check_interval([parse_number("guidance_interval", part) for part in parts])
 
 
 def random_seed() -> int:

@@ -64,6 +64,8 @@ class Tokenizer:
             return text, []
         kept = [span for span in encoding.offsets[: self.length - 1] if span[1] > span[0]]
         end = kept[-1][1] if kept else 0
-        while end > 0 and end < len(text) and not text[end].isspace() and not text[end - 1].isspace():
+        while (
+            end > 0 and end < len(text) and not text[end].isspace() and not text[end - 1].isspace()
+        ):
             end -= 1
         return text[:end].rstrip() or text[: kept[-1][1] if kept else 0], text[end:].split()

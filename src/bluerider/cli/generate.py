@@ -1,16 +1,14 @@
 """`bluerider generate`: pictures from words."""
 
-import json
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from bluerider.cli import values
 from bluerider.cli.jobs import Job, check_model, read_jobs, recall
-from bluerider.errors import BlueriderError, InputError
+from bluerider.cli.run import Run, execute
+from bluerider.errors import InputError
 from bluerider.request import (
     DEVICES,
     DTYPES,
@@ -22,13 +20,6 @@ from bluerider.request import (
     parse_size,
     random_seed,
 )
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from bluerider.cli.painting import Painter, Report
-    from bluerider.images import Destination
-    from bluerider.pipeline import Pipeline
 
 app = typer.Typer(rich_markup_mode="rich", add_completion=False)
 
@@ -47,24 +38,6 @@ bluerider generate --prompts words.txt -o album --json > album.json
 
 bluerider generate --like apple.png --steps 40 -o finer.png
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """Where and with what a command line paints; no part of a request."""
-
-    out: str
-    prior: str | None
-    device: str
-    dtype: str
-    grid: bool
-    as_json: bool
-    offline: bool
-
-    def stored(self) -> dict[str, str]:
-        """What a picture keeps of it, so that --like gives the same bits: only what was asked for."""
-        named = {"device": self.device, "dtype": self.dtype, "prior": self.prior or "auto"}
-        return {name: value for name, value in named.items() if value != "auto"}
 
 
 def option(help: str, panel: str, *names: str, **more: Any) -> Any:
@@ -291,7 +264,7 @@ def collect(words: list[str], prompts: str | None, fields: dict[str, Any]) -> li
 
 
 def check_at_door(request: Request) -> None:
-    """What can be refused before anything heavy is imported: an unknown model, a size off its grid."""
+    """Refuse, before anything heavy is imported, an unknown model and a size off its grid."""
     from bluerider.catalog import MODELS
 
     check_model(request.model)
@@ -299,108 +272,3 @@ def check_at_door(request: Request) -> None:
         defaults = MODELS[request.model].defaults
         width, height = request.width or defaults.width, request.height or defaults.height
         check_size(width, height, defaults.grid)
-
-
-def execute(jobs: list[Job], run: Run, *, listed: bool) -> None:
-    """Settle the place, load the model, paint, and report."""
-    from rich.console import Console
-
-    from bluerider.images import Destination
-
-    total = sum(job.request.n for job in jobs)
-    place = Destination.of(run.out, count=total)
-    check_embeddable(jobs, run, place)
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    pipe = load(jobs[0].request.model, run, console)
-    jobs = [
-        replace(job, request=job.request.resolve(pipe.defaults, seed=job.request.seed))
-        for job in jobs
-    ]
-    console.print(headline(jobs, pipe.name), markup=False)
-    reports = paint(pipe, jobs, run, place, console)
-    tell(reports, run, listed=listed)
-    seconds = sum(report.seconds for report in reports)
-    console.print(f"{plural(total)} in {seconds:.1f} s", markup=False)
-
-
-def check_embeddable(jobs: list[Job], run: Run, place: "Destination") -> None:
-    """Raise InputError before painting when a request cannot be stored in the file's format."""
-    from bluerider.images import embedding
-
-    suffix = place.place.suffix if place.single else ".png"
-    for job in jobs:
-        embedding({**job.request.to_json(), **run.stored()}, suffix)
-
-
-def load(model: str, run: Run, console: "Console") -> "Pipeline":
-    """The pipeline; says what is fetched before it is fetched."""
-    from bluerider.catalog import MODELS
-
-    with console.status(f"loading {model}", spinner="dots"):
-        from bluerider.pipeline import Pipeline
-
-    remote = MODELS[model].hub is not None if model in MODELS else "/" in model
-    if remote and not run.offline:
-        from bluerider.cli.models import announce
-        from bluerider.weights.load import open_model
-
-        open_model(model, prior=run.prior, announce=announce)
-    return Pipeline.load(
-        model, device=run.device, dtype=run.dtype, prior=run.prior, offline=run.offline
-    )
-
-
-def paint(
-    pipe: "Pipeline", jobs: list[Job], run: Run, place: "Destination", console: "Console"
-) -> "list[Report]":
-    """Paint and write; after an interruption say which pictures are there."""
-    from bluerider.cli.painting import Painter
-
-    painter = Painter(pipe, place, console, run.stored())
-    painter.cells = [] if run.grid else None
-    try:
-        reports = painter.paint(jobs)
-    except (KeyboardInterrupt, BlueriderError):
-        if painter.written:
-            last = painter.written[-1]
-            console.print(f"{plural(len(painter.written))} written, the last: {last}", markup=False)
-        raise
-    if painter.cells:
-        write_sheet(painter, place, console)
-    return reports
-
-
-def write_sheet(painter: "Painter", place: "Destination", console: "Console") -> None:
-    """The contact sheet beside the pictures, its cells named like their files."""
-    from bluerider.images import sheet, write
-
-    names, cells = zip(*(painter.cells or []), strict=True)
-    write(sheet(cells, captions=names), place.sheet)
-    console.print(f"contact sheet: {place.sheet}", markup=False)
-
-
-def tell(reports: "list[Report]", run: Run, *, listed: bool) -> None:
-    """The result on stdout: paths, or JSON in plain ASCII, which survives every terminal."""
-    if run.as_json:
-        data = [report.to_json() for report in reports]
-        sys.stdout.write(json.dumps(data if listed else data[0], indent=2) + "\n")
-        return
-    for report in reports:
-        for image in report.images:
-            sys.stdout.write(f"{image['path']}\n")
-
-
-def headline(jobs: list[Job], model: str) -> str:
-    """What is about to be painted, in one line; the seed first, for it may be random."""
-    first = jobs[0].request
-    count = sum(job.request.n for job in jobs)
-    seeds = f"{first.seed}" if first.n == 1 else f"{first.seed}-{(first.seed or 0) + first.n - 1}"
-    return (
-        f"seed {seeds} · {model} · {plural(count)} of {first.width}x{first.height} · "
-        f"{first.sampler}, {first.steps} steps"
-    )
-
-
-def plural(count: int) -> str:
-    """A number of pictures in words."""
-    return "1 picture" if count == 1 else f"{count} pictures"

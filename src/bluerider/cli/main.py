@@ -1,13 +1,16 @@
-"""`bluerider`: a table of commands, each imported only when it runs, and one line for every error."""
+"""`bluerider`: a table of commands, each imported only when it runs; one line for every error."""
 
 import os
 import sys
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from bluerider.cli.terminal import complain, deaf, prepare_streams, settle_stdout
 from bluerider.errors import BlueriderError, InputError
+from bluerider.request import shown, suggestion
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+COMPLETE = "_BLUERIDER_COMPLETE"  # set by the shell when it asks for completions
 
 
 class Command(NamedTuple):
@@ -23,45 +26,53 @@ COMMANDS = {
     "models": Command("bluerider.cli.models:app", "List, show, fetch and verify models."),
     "evaluate": Command("bluerider.cli.evaluate:app", "Measure how well a model paints."),
     "data": Command("bluerider.cli.data:app", "Prepare data to train on."),
-    "train": Command("bluerider.cli.train:app", "Train one stage of a model."),
+    "train": Command("bluerider.cli.train:app", "Train a model, stage by stage."),
+    "completion": Command("bluerider.cli.completion:app", "Complete commands in your shell."),
 }
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command line (sys.argv when None) and return the exit code: 0, 1, 2 or 130."""
     args = sys.argv[1:] if argv is None else list(argv)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    prepare_streams()
     try:
         code = run(args)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:
-        silence_stdout()
-        return 1
+    except BrokenPipeError:  # the reader has read enough
+        return 0
     except KeyboardInterrupt:
-        complain("interrupted")
+        with deaf():
+            complain("interrupted")
         return INTERRUPTED
     except BlueriderError as error:
         complain(str(error))
         return error.exit_code
     except OSError as error:
-        complain(f"{error.filename or 'system'}: {error.strerror or error}")
+        complain(f"{error.filename or 'the system'}: {error.strerror or error}")
+        return 1
+    except MemoryError:
+        complain("out of memory; try a smaller --size or model, or --dtype bfloat16")
         return 1
     except Exception as error:
         if os.environ.get("BLUERIDER_TRACEBACK"):
             raise
         complain(f"{type(error).__name__}: {error}; BLUERIDER_TRACEBACK=1 shows where")
         return 1
+    finally:
+        settle_stdout()
 
 
 def run(args: list[str]) -> int:
     """Find the command and hand it the rest; raises whatever it raises."""
+    if COMPLETE in os.environ:
+        from bluerider.cli.completion import answer
+
+        return answer(os.environ[COMPLETE])
     if not args or args[0] in ("--help", "-h"):
         sys.stdout.write(overview())
         return 0
-    if args[0] == "--version":
+    if args[0] in ("--version", "-V"):
         from bluerider import __version__
 
         sys.stdout.write(f"bluerider {__version__}\n")
@@ -71,16 +82,24 @@ def run(args: list[str]) -> int:
     return invoke(args[0], args[1:])
 
 
-def invoke(name: str, args: list[str]) -> int:
-    """Import a command, parse its flags and run it; a parser's complaint becomes an InputError."""
+def load(name: str) -> Any:
+    """Import a command; what its app describes, as a parser."""
     import typer
 
     module, _, attribute = COMMANDS[name].home.partition(":")
-    command: Any = typer.main.get_command(getattr(import_module(module), attribute))
-    if not args and hasattr(command, "commands"):
+    return typer.main.get_command(getattr(import_module(module), attribute))
+
+
+def invoke(name: str, args: list[str]) -> int:
+    """Parse a command's flags and run it; a parser's complaint becomes an InputError."""
+    import typer
+
+    command = load(name)
+    if not args and (hasattr(command, "commands") or command.no_args_is_help):
         args = ["--help"]
+    settings = {"help_option_names": ["--help", "-h"]}
     try:
-        with command.make_context(f"bluerider {name}", args) as context:
+        with command.make_context(f"bluerider {name}", args, **settings) as context:
             command.invoke(context)
     except typer.Exit as stop:
         return int(stop.exit_code)
@@ -88,10 +107,19 @@ def invoke(name: str, args: list[str]) -> int:
         raise KeyboardInterrupt from None
     except Exception as error:
         if hasattr(error, "format_message"):  # what every error of the parser has
-            message = error.format_message().rstrip(".")
-            raise InputError(f"{message}; see bluerider {name} --help") from None
+            raise InputError(parser_message(error, name)) from None
         raise
     return 0
+
+
+def parser_message(error: Any, name: str) -> str:
+    """A parser's complaint in our form: what was given; where to read what is accepted."""
+    message = " ".join(str(error.format_message()).split()).rstrip(".")
+    message = message[:1].lower() + message[1:]
+    for theirs, ours in ((" Did you mean", ", did you mean"), (": -", " -"), (".,", ",")):
+        message = message.replace(theirs, ours)
+    path = getattr(getattr(error, "ctx", None), "command_path", None) or f"bluerider {name}"
+    return f"{message}; see {path} --help"
 
 
 def overview() -> str:
@@ -102,40 +130,26 @@ def overview() -> str:
         [
             "usage: bluerider COMMAND [ARGUMENTS]",
             "",
-            "Paint pictures from words in any language.",
+            "Paints pictures from words in any language, on this machine.",
             "",
+            "commands:",
             *rows,
             "",
+            "examples:",
+            '  bluerider generate "red apple"',
+            '  bluerider generate "красное яблоко" -o apple.png --seed 7',
+            "  bluerider show apple.png",
+            "",
             "bluerider COMMAND --help tells more; bluerider --version prints the version.",
-            'Try: bluerider generate "red apple"',
             "",
         ]
     )
 
 
 def unknown(word: str) -> str:
-    """What to say of a command that does not exist."""
-    import difflib
-
-    near = difflib.get_close_matches(word, COMMANDS, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    """What to say of a first word that is no command."""
     kind = "option" if word.startswith("-") else "command"
-    return f"{kind}: got {word[:40]!r}; commands are {', '.join(COMMANDS)}{hint}"
-
-
-def complain(message: str) -> None:
-    """One line on stderr, whatever the message holds."""
-    line = "".join(c if c.isprintable() else " " for c in " ".join(message.split()))
-    try:
-        sys.stderr.write(f"bluerider: {line}\n")
-        sys.stderr.flush()
-    except OSError:
-        pass  # nobody listens
-
-
-def silence_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's last flush does not complain."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass  # stdout is no file of the system
+    near = suggestion(word, list(COMMANDS))
+    if not near and kind == "command" and len(word.split()) > 1:
+        return f"unknown command {shown(word)}; to paint it: bluerider generate {shown(word)}"
+    return f"unknown {kind} {shown(word)}{near}; accepted: {', '.join(COMMANDS)}"

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from bluerider.catalog import Model
     from bluerider.weights.hub import Announcement
 
-app = typer.Typer(no_args_is_help=True, help="List, show, fetch and verify models.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="List, show, fetch and verify models."
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Variant = Annotated[

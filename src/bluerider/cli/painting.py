@@ -1,12 +1,14 @@
-"""The painting loop of the command line: a bar with time left, every picture written as it comes."""
+"""Painting from the command line: a bar with time left, every picture written as it comes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bluerider.cli.jobs import Job
+from bluerider.cli.terminal import printable
 from bluerider.request import Progress, Request, Result
 
 if TYPE_CHECKING:
@@ -115,7 +117,8 @@ class Painter:
         if warning not in report.warnings:
             report.warnings.append(warning)
             where = "" if line is None else f"line {line}: "
-            self.console.print(f"bluerider: warning: {where}{warning}", style="yellow")
+            text = printable(f"bluerider: warning: {where}{warning}")
+            self.console.print(text, style="yellow", markup=False)
 
 
 def share(event: Progress, request: Request) -> float:
@@ -157,3 +160,19 @@ def bar(console: "Console") -> Iterator["Bars"]:
         disable=not console.is_terminal,
     ) as bars:
         yield bars
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[float, str], None]]:
+    """The same bar for any work: called with a fraction done and a word."""
+    from rich.console import Console
+
+    with bar(Console(stderr=True)) as bars:
+        task = bars.add_task("starting", total=1.0)
+        yield lambda done, word: bars.update(task, completed=done, description=word)
+
+
+def say(line: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -3,9 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from bluerider.cli.terminal import printable
 
 app = typer.Typer(rich_markup_mode="rich", add_completion=False)
 EXAMPLES = """[bold]Examples[/bold]
@@ -35,12 +37,7 @@ def show(
         return
     width = max(map(len, request), default=0)
     for name, value in request.items():
-        sys.stdout.write(f"{printable(name):<{width}}  {printable(value)}\n")
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        sys.stdout.write(f"{printable(name):<{width}}  {printable(text)}\n")
     if sys.stdout.isatty():
         sys.stderr.write(f'repeat it: bluerider generate --like "{Path(file)}"\n')
-
-
-def printable(value: Any) -> str:
-    """A value without what would steer a terminal."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""The crop of the retrieval measure: what stands out from the background, squared, at 32 x 32 on white."""
+"""The retrieval measure's crop: what stands out from the background, at 32 x 32 on white."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ def border_colour(pixels: Array) -> Array:
 
 
 def bounding_box(pixels: Array) -> tuple[int, int, int, int]:
-    """(left, top, right, bottom) of what differs from the border's colour; all of it if nothing does."""
+    """(left, top, right, bottom) of what differs from the border's colour, or of everything."""
     difference = np.abs(pixels.astype(np.int16) - border_colour(pixels)).max(axis=2)
     outside = difference > STANDS_OUT
     rows, columns = np.flatnonzero(outside.any(axis=1)), np.flatnonzero(outside.any(axis=0))

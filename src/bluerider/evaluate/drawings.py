@@ -1,4 +1,4 @@
-"""The drawings that pictures are compared with, at 32 x 32, and their names; they ship in the package."""
+"""The drawings that pictures are compared with, at 32 x 32, and their names, as shipped."""
 
 import io
 import json
@@ -47,16 +47,14 @@ def crop_drawings(
     if len(pictures) != len(emoji):
         raise InputError(f"drawings: got {len(pictures)} pictures for {len(emoji)} emoji")
     known = {lang: dict(table) for lang, table in names.items()}
-    return Drawings(
-        emoji=tuple(emoji), pictures=pictures, names=known, holdout=frozenset(holdout)
-    )
+    return Drawings(emoji=tuple(emoji), pictures=pictures, names=known, holdout=frozenset(holdout))
 
 
 def save_drawings(drawings: Drawings, folder: Path) -> list[Path]:
     """Write the pictures (a lossless contact image) and the table (xz JSON) whole into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     picture = io.BytesIO()
-    lossless = {"lossless": True, "quality": 100, "method": 6, "exact": True}
+    lossless = {"lossless": True, "method": 2}
     Image.fromarray(join(drawings.pictures)).save(picture, "WEBP", **lossless)
     names = {
         lang: [table.get(emoji) for emoji in drawings.emoji]
@@ -72,7 +70,7 @@ def save_drawings(drawings: Drawings, folder: Path) -> list[Path]:
 
 
 def load_drawings(folder: Path = SHIPPED) -> Drawings:
-    """Read what `save_drawings` wrote, the shipped ones unless told; raises Input- or BlueriderError."""
+    """Read what `save_drawings` wrote. Raises InputError (missing), BlueriderError (damaged)."""
     if not (folder / PICTURES).is_file() or not (folder / TABLE).is_file():
         raise InputError(
             f"{folder}: no {PICTURES} and {TABLE} there; run: bluerider data drawings --help"

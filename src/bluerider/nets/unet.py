@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from torch import Tensor, nn
 import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bluerider.config import UNetConfig

@@ -14,13 +14,16 @@ from bluerider.nets.prior import Prior
 from bluerider.training.captions import Captions
 from bluerider.training.stage import Settings, Stage, half
 
+SHARPNESS = 20.0  # of the text embedding's choice among drawings
+
 
 class Asked(NamedTuple):
     """Texts, the embedding each should call up, noise and time."""
 
     ids: Tensor  # (B, S)
     mask: Tensor  # (B, S)
-    embedding: Tensor  # (B, D)
+    index: Tensor  # (B,) which drawing
+    blank: Tensor  # (B,) no words
     noise: Tensor  # (B, D)
     t: Tensor  # (B,)
 
@@ -32,29 +35,42 @@ class Imagination(nn.Module):
         super().__init__()
         self.prior, self.text = prior, text
 
-    def forward(self, x: Tensor, t: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
-        """Noisy normalised embedding (B, D), t (B,), ids and mask (B, S) -> clean embedding (B, D)."""
+    def forward(self, x: Tensor, t: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Noisy normalised embedding (B, D), t (B,), ids and mask (B, S) -> clean embedding, text embedding."""
         words = self.text(ids)
-        return self.prior(x, t, words.states, words.embedding, mask)
+        return self.prior(x, t, words.states, words.embedding, mask), words.embedding
 
 
 class PriorStage(Stage):
-    """Mean squared error of the clean, normalised embedding (Kandinsky 2.1's prior); the text tower learns along."""
+    """Mean squared error of the clean, normalised embedding (Kandinsky 2.1's prior); the text tower learns along.
 
-    def __init__(self, net: Prior, text: TextTower, schedule: Schedule, settings: Settings) -> None:
+    The text embedding is also asked to find its drawing among all of them, which teaches the tower faster than
+    the prior alone does.
+    """
+
+    def __init__(
+        self, net: Prior, text: TextTower, embeddings: Tensor, schedule: Schedule, settings: Settings
+    ) -> None:
         net.mean.requires_grad_(False)
         net.std.requires_grad_(False)
         super().__init__(Imagination(net, text), settings)
         self.schedule = schedule
+        self.register_buffer("targets", net.normalise(embeddings).detach(), persistent=False)
 
     def training_step(self, batch: Asked, index: int) -> Tensor:
-        x0 = self.net.prior.normalise(batch.embedding)
+        x0 = self.targets[batch.index]
         x = self.schedule.noised(x0, batch.noise, batch.t).to(self.dtype_)
-        seen = half(self.net, self.dtype_, x, batch.t, batch.ids, batch.mask).float()
-        loss = nn.functional.mse_loss(seen, x0)
-        late = batch.t > 800  # where words alone decide
-        self.log_dict({"loss": loss.detach(), "words": (seen - x0)[late].pow(2).mean().detach()})
-        return loss
+        seen, words = half(self.net, self.dtype_, x, batch.t, batch.ids, batch.mask)
+        error = (seen.float() - x0).square().mean(dim=1)
+        unit = nn.functional.normalize(self.targets, dim=-1)
+        logits = SHARPNESS * nn.functional.normalize(words.float(), dim=-1) @ unit.T
+        told = ~batch.blank
+        find = nn.functional.cross_entropy(logits[told], batch.index[told])
+        right = (logits.argmax(dim=1) == batch.index)[told].float().mean()
+        late = error[(batch.t > 800) & told].mean()  # where words alone decide
+        self.log_dict({"loss": error.mean().detach(), "late": late.detach(), "right": right})
+        self.log("find", find.detach())
+        return error.mean() + 0.1 * find
 
 
 class Questions(IterableDataset[Asked]):
@@ -63,30 +79,36 @@ class Questions(IterableDataset[Asked]):
     def __init__(
         self,
         captions: Captions,
-        embeddings: Tensor,
+        width: int,
+        count: int,
         *,
         batch: int,
         drop: float,
         seed: int,
         first: int = 0,
     ) -> None:
-        self.captions, self.embeddings = captions, embeddings
+        self.captions, self.width, self.count = captions, width, count
         self.batch, self.drop, self.seed, self.first = batch, drop, seed, first
 
     def __iter__(self) -> Iterator[Asked]:
         step = self.first
         while True:
             rng = np.random.default_rng((self.seed, step))
-            chosen = rng.integers(len(self.embeddings), size=self.batch)
+            chosen = rng.integers(self.count, size=self.batch)
             ids = self.captions.draw(rng, chosen, 1)
             dropped = torch.from_numpy(rng.random(self.batch) < self.drop)
             ids[dropped] = self.captions.pad
             ids[dropped, :2] = torch.tensor(self.captions.empty)
             mask = torch.ones_like(ids, dtype=torch.bool)
             mask[:, 1:] = (ids[:, :-1] != self.captions.empty[1]).cumprod(1).bool()
-            noise = rng.standard_normal((self.batch, self.embeddings.shape[1]), np.float32)
+            noise = rng.standard_normal((self.batch, self.width), np.float32)
             t = rng.integers(0, 1000, self.batch)
             yield Asked(
-                ids, mask, self.embeddings[chosen], torch.from_numpy(noise), torch.from_numpy(t)
+                ids,
+                mask,
+                torch.from_numpy(chosen),
+                dropped,
+                torch.from_numpy(noise),
+                torch.from_numpy(t),
             )
             step += 1

@@ -68,7 +68,9 @@ class Workshop:
         folder = self.out / stage
         done = folder / ("tokenizer.json" if stage == "tokenizer" else "net.safetensors")
         if not done.is_file():
-            raise InputError(f"{self.out}: stage {stage} is not finished; run: bluerider train {stage}")
+            raise InputError(
+                f"{self.out}: stage {stage} is not finished; run: bluerider train {stage}"
+            )
         return folder
 
     def fresh(self, name: str) -> Any:
@@ -168,10 +170,12 @@ def prepare_prior(shop: Workshop) -> tuple[Any, Any]:
         prior.std.data = embeddings.std(0, keepdim=True)
     text = shop.trained("text", "clip") if shop.init is None else shop.fresh("text")
     captions = Captions(shop.emoji, shop.tokenizer)
-    stage = PriorStage(prior, text.train(), shop.schedule("prior_schedule"), settings)
+    stage = PriorStage(
+        prior, text.train(), embeddings, shop.schedule("prior_schedule"), settings
+    )
     return stage, lambda first: Questions(
         captions,
-        embeddings,
+        *reversed(embeddings.shape),
         batch=settings.batch,
         drop=extra["drop"],
         seed=settings.seed,
@@ -252,4 +256,3 @@ def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) ->
         defaults=MODELS["murnau"].defaults,
         licence="apache-2.0",
     )
-

@@ -78,8 +78,8 @@ def clip_bpe(folder: Path) -> "Fast":
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
-    fast.post_processor = processors.RobertaProcessing(
-        sep=(end, ids[1]), cls=(begin, ids[0]), add_prefix_space=False, trim_offsets=False
+    fast.post_processor = processors.TemplateProcessing(
+        single=[begin, "$A", end], special_tokens=[(begin, ids[0]), (end, ids[1])]
     )
     return fast
 

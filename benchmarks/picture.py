@@ -1,0 +1,50 @@
+"""One picture by the model inside the package: our command, or diffusers' pipelines."""
+
+import sys
+from pathlib import Path
+
+import bluerider
+from bluerider.catalog import MURNAU
+
+PROMPT, SEED = "red apple", 7
+FOLDER = Path(bluerider.__file__).parent / "embedded" / "murnau"
+
+
+def commands(folder: Path) -> dict[str, list[str]]:
+    """The two sides: a process each, the same request, a PNG in `folder`."""
+    ours = ["-m", "bluerider", "generate", PROMPT, "--seed", str(SEED)]
+    return {
+        "bluerider": [sys.executable, *ours, "-o", str(folder / "bluerider.png")],
+        "diffusers": [sys.executable, __file__, str(folder / "diffusers.png")],
+    }
+
+
+def paint(path: str) -> None:
+    """The peer's side: both pipelines from the same folder, the same steps, guidance and size."""
+    import torch
+    from diffusers import KandinskyV22Pipeline, KandinskyV22PriorPipeline
+
+    defaults = MURNAU.defaults
+    prior = KandinskyV22PriorPipeline.from_pretrained(FOLDER / "prior", torch_dtype=torch.float32)
+    decoder = KandinskyV22Pipeline.from_pretrained(FOLDER / "decoder", torch_dtype=torch.float32)
+    noise = torch.Generator().manual_seed(SEED)
+    found = prior(
+        PROMPT,
+        num_inference_steps=defaults.prior_steps,
+        guidance_scale=defaults.prior_guidance,
+        generator=noise,
+    )
+    painted = decoder(
+        image_embeds=found.image_embeds,
+        negative_image_embeds=found.negative_image_embeds,
+        num_inference_steps=defaults.steps,
+        guidance_scale=defaults.guidance,
+        width=defaults.width,
+        height=defaults.height,
+        generator=noise,
+    )
+    painted.images[0].save(path)
+
+
+if __name__ == "__main__":
+    paint(sys.argv[1])

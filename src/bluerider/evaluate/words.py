@@ -1,0 +1,166 @@
+"""Names in many languages -> pictures -> which drawing is nearest: the retrieval measure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bluerider.errors import InputError
+from bluerider.evaluate.crop import Array, crop_square
+from bluerider.evaluate.drawings import Drawings
+from bluerider.evaluate.journal import Journal
+from bluerider.evaluate.retrieval import Ranks, Score, rank_targets, score, squared_errors
+from bluerider.request import Request, Result
+
+ORDER = 2022  # seeds the one order of drawings whose beginning is every language's subset
+SMALL = 64  # px; what is kept of a picture for the contact sheets
+
+
+class Painter(Protocol):
+    """What is measured: `bluerider.Pipeline`, or anything that paints requests in order."""
+
+    def generate_many(self, requests: Sequence[Request], *, batch: int) -> Iterator[Result]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """One thing to paint: a name, and the place of its drawing in the set."""
+
+    language: str
+    emoji: str
+    prompt: str
+    target: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Painted:
+    """A word's picture, small, and its crop (32, 32, 3)."""
+
+    word: Word
+    image: Image.Image
+    crop: Array
+
+    @classmethod
+    def of(cls, word: Word, image: Image.Image) -> "Painted":
+        """Crop a picture at its full size, then keep it small."""
+        small = image.convert("RGB")
+        small.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
+        return cls(word=word, image=small, crop=crop_square(image))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Scores by language, their mean, and the two rows that bound them."""
+
+    languages: dict[str, Score]
+    mean: Score
+    truth: Score  # the drawings themselves in place of pictures
+    shuffled: Score  # each picture held against another word of its language
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain table."""
+        return {
+            "languages": {name: score.to_json() for name, score in self.languages.items()},
+            "mean": self.mean.to_json(),
+            "ground_truth": self.truth.to_json(),
+            "shuffled_prompts": self.shuffled.to_json(),
+        }
+
+
+def parse_languages(text: str, drawings: Drawings) -> list[str]:
+    """'en,ru' or 'all' -> languages of the set, each once. Raises InputError."""
+    if text.strip() == "all":
+        return sorted(drawings.names, key=lambda name: (name != "en", name))
+    asked = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    unknown = [name for name in asked if name not in drawings.names]
+    if unknown or not asked:
+        given = ", ".join(unknown) or "nothing"
+        raise InputError(f"languages: got {given}; accepted: all, {', '.join(drawings.names)}")
+    return asked
+
+
+def fixed_order(drawings: Drawings) -> Ranks:
+    """All places (N,) of the set in the order from which subsets are taken."""
+    return np.random.default_rng(ORDER).permutation(len(drawings.emoji))
+
+
+def choose_words(
+    drawings: Drawings, languages: Sequence[str], *, english: int, others: int
+) -> list[Word]:
+    """The names to paint in each language: the first outside the holdout, in one random order.
+
+    The order never changes: a smaller subset is the beginning of a larger one.
+    """
+    order = fixed_order(drawings).tolist()
+    open_to_all = [i for i in order if drawings.emoji[i] not in drawings.holdout]
+    words = []
+    for language in languages:
+        names = drawings.names[language]
+        named = [i for i in open_to_all if drawings.emoji[i] in names]
+        for i in named[: english if language == "en" else others]:
+            emoji = drawings.emoji[i]
+            words.append(Word(language=language, emoji=emoji, prompt=names[emoji], target=i))
+    return words
+
+
+def paint_words(
+    painter: Painter,
+    words: Sequence[Word],
+    journal: Journal | None = None,
+    *,
+    batch: int = 8,
+    **fields: Any,
+) -> Iterator[Painted]:
+    """Every word's picture: those the journal holds first, then painted ones, kept as they come."""
+    missing = []
+    for word in words:
+        image = journal.load((word.language, word.emoji), word.prompt) if journal else None
+        if image is None:
+            missing.append(word)
+        else:
+            yield Painted.of(word, image)
+    if not missing:
+        return
+    requests = [Request(prompt=word.prompt, **fields) for word in missing]
+    results = painter.generate_many(requests, batch=batch)
+    for word, result in zip(missing, results, strict=True):
+        image = result.images[0]
+        if journal:
+            journal.keep((word.language, word.emoji), word.prompt, image)
+        yield Painted.of(word, image)
+
+
+def targets_of(painted: Sequence[Painted]) -> Ranks:
+    """Places (P,) of the drawings asked for."""
+    return np.array([one.word.target for one in painted], np.int64)
+
+
+def errors_of(painted: Sequence[Painted], drawings: Drawings) -> NDArray[np.float64]:
+    """Mean squared error (P, N) of every picture to every drawing."""
+    return squared_errors(np.stack([one.crop for one in painted]), drawings.pictures)
+
+
+def measure(painted: Sequence[Painted], drawings: Drawings) -> Report:
+    """The scores of pictures, with the ground-truth and the shuffled row over the same words."""
+    groups: dict[str, list[Painted]] = {}
+    turn = np.argsort(fixed_order(drawings))
+    for one in sorted(painted, key=lambda one: int(turn[one.word.target])):
+        groups.setdefault(one.word.language, []).append(one)
+    ranks, truth, shuffled = {}, [], []
+    for language, group in groups.items():
+        targets = targets_of(group)
+        errors = errors_of(group, drawings)
+        ranks[language] = rank_targets(errors, targets)
+        # One step along the fixed random order: every word meets the picture of another.
+        shuffled.append(rank_targets(errors, np.roll(targets, 1)))
+        own = squared_errors(drawings.pictures[targets], drawings.pictures)
+        truth.append(rank_targets(own, targets))
+    return Report(
+        languages={language: score(found) for language, found in ranks.items()},
+        mean=score(*ranks.values()),
+        truth=score(*truth),
+        shuffled=score(*shuffled),
+    )

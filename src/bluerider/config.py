@@ -1,4 +1,6 @@
-"""The shapes of the networks as values: one frozen dataclass a network, no defaults that hide a choice."""
+"""The shapes of the networks as values: one frozen dataclass a network, no defaults that hide a
+choice.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +8,9 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class UNetConfig:
-    """A denoising U-Net; the families differ on these fields only (GLIDE/ADM for Kandinsky, LDM for SD)."""
+    """A denoising U-Net; the families differ on these fields only (GLIDE/ADM for Kandinsky, LDM for
+    SD).
+    """
 
     in_channels: int
     out_channels: int
@@ -44,7 +48,9 @@ class ConditionerConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderConfig:
-    """Pixels <-> latent, factor 2 ** (levels - 1); MoVQ (codebook, spatial norm) or KL (gaussian, group norm)."""
+    """Pixels <-> latent, factor 2 ** (levels - 1); MoVQ (codebook, spatial norm) or KL (gaussian,
+    group norm).
+    """
 
     channels: tuple[int, ...]
     depth: int  # residual blocks a level in the encoder; one more in the decoder

@@ -9,7 +9,9 @@ LARGE = 200_000_000  # parameters from which half precision pays on a CPU
 
 
 def choose_device(name: str) -> torch.device:
-    """The device a name stands for; `auto` takes CUDA, then Apple's, then the CPU. Raises InputError."""
+    """The device a name stands for; `auto` takes CUDA, then Apple's, then the CPU. Raises
+    InputError.
+    """
     check_choice("device", name, DEVICES)
     present = {
         "cuda": torch.cuda.is_available(),
@@ -20,12 +22,16 @@ def choose_device(name: str) -> torch.device:
         return torch.device(next(kind for kind, there in present.items() if there))
     if not present[name]:
         there = ", ".join(kind for kind, here in present.items() if here)
-        raise InputError(f"device: got {name}, which this machine or torch build lacks; it has {there}")
+        raise InputError(
+            f"device: got {name}, which this machine or torch build lacks; it has {there}"
+        )
     return torch.device(name)
 
 
 def choose_dtype(name: str, device: torch.device, parameters: int) -> torch.dtype:
-    """The format a name stands for; `auto` is float16 on GPUs, on a CPU float32 for small models, else bfloat16."""
+    """The format a name stands for; `auto` is float16 on GPUs, on a CPU float32 for small models,
+    else bfloat16.
+    """
     check_choice("dtype", name, DTYPES)
     if name != "auto":
         dtype: torch.dtype = getattr(torch, name)

@@ -2,7 +2,9 @@
 
 
 class BlueriderError(Exception):
-    """The world failed (disk, network, a damaged model); the command line exits with `exit_code`."""
+    """The world failed (disk, network, a damaged model); the command line exits with
+    `exit_code`.
+    """
 
     exit_code = 1
 

@@ -1,7 +1,7 @@
 """Words -> pictures: the one Python API."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -51,8 +51,10 @@ class Job:
 class Dice:
     """Standard normal noise of a batch in which every picture draws from a generator of its own.
 
-    Drawn on the CPU, so that a seed means the same picture on every device and in every batch; prior and
-    decoder draw from different generators, so that the steps of one do not move the noise of the other.
+    Drawn on the CPU, so that a seed means the same picture on every device and in every batch;
+    prior and
+    decoder draw from different generators, so that the steps of one do not move the noise of the
+    other.
     """
 
     def __init__(self, seeds: Sequence[int], stream: int, shape: tuple[int, ...]) -> None:
@@ -63,9 +65,15 @@ class Dice:
         """The next draw (B, *shape)."""
         return torch.stack([torch.randn(self.shape, generator=g) for g in self.generators])
 
+    def on(self, device: torch.device) -> Callable[[], Tensor]:
+        """What draws and moves to a device."""
+        return lambda: self().to(device)
+
 
 def without_grad(steps: Iterator[T]) -> Iterator[T]:
-    """Run a generator step by step in inference mode, which must not stay on while the caller has control."""
+    """Run a generator step by step in inference mode, which must not stay on while the caller has
+    control.
+    """
     end = object()
     while True:
         with torch.inference_mode():
@@ -94,7 +102,9 @@ class Pipeline:
         prior: str | Path | None = None,
         offline: bool = False,
     ) -> "Pipeline":
-        """A catalog name, a model folder, a decoder folder or a hub id. Raises InputError, WeightsError, OfflineError."""
+        """A catalog name, a model folder, a decoder folder or a hub id. Raises InputError,
+        WeightsError, OfflineError.
+        """
         files = open_model(model, prior=prior, offline=offline)
         return cls(files, device=device, dtype=dtype)
 
@@ -138,7 +148,9 @@ class Pipeline:
 
     @cached_property
     def zero(self) -> Tensor:
-        """The embedding (1, D) of the zero picture: the decoder's condition for "nothing in particular"."""
+        """The embedding (1, D) of the zero picture: the decoder's condition for "nothing in
+        particular".
+        """
         return self.files.zero_embedding().to(self.device, torch.float32)
 
     def fit(self, prompt: str) -> tuple[str, list[str]]:
@@ -146,13 +158,17 @@ class Pipeline:
         return self.tokenizer.fit(prompt)
 
     def generate(self, prompt: str | Request, **fields: Any) -> Result:
-        """Paint: `generate("red apple", seed=7)`, or a Request. Raises InputError for what cannot be painted."""
+        """Paint: `generate("red apple", seed=7)`, or a Request. Raises InputError for what cannot
+        be painted.
+        """
         for event in self.stream(prompt, **fields):
             if event.result is not None:
                 return event.result
         raise AssertionError("a stream ends with its result")
 
-    def stream(self, prompt: str | Request, *, batch: int = BATCH, **fields: Any) -> Iterator[Progress]:
+    def stream(
+        self, prompt: str | Request, *, batch: int = BATCH, **fields: Any
+    ) -> Iterator[Progress]:
         """Paint, telling every step; the last event carries the result."""
         request = self.resolve(prompt, **fields)
         begun = time.monotonic()
@@ -173,7 +189,9 @@ class Pipeline:
         yield replace(event, result=result)
 
     def generate_many(self, requests: Sequence[Request], *, batch: int = BATCH) -> Iterator[Result]:
-        """Paint several requests, sharing batches where their settings agree; results come in the order given."""
+        """Paint several requests, sharing batches where their settings agree; results come in the
+        order given.
+        """
         resolved = [self.resolve(request) for request in requests]
         begun = time.monotonic()
         images: list[list[Image.Image]] = [[] for _ in resolved]
@@ -277,16 +295,18 @@ class Pipeline:
         dice = Dice(seeds, PRIOR_NOISE, (prior.config.embed_dim,))
         steps = schedule.steps(settings.prior_steps or 1)
         denoise = Denoiser(predict, schedule, guidance=settings.prior_guidance or 1.0)
-        x = dice().to(self.device) / steps[0].scale
+        noise = dice.on(self.device)
+        start = noise() / steps[0].scale
         rule = rule_named("ddpm", variance=schedule.config.variance)
-        noise = lambda: dice().to(self.device)  # noqa: E731
-        for index, x, _ in sample(denoise, x, steps, rule, noise):
+        for index, x, _ in sample(denoise, start, steps, rule, noise):
             yield index + 1, len(steps) - 1, prior.restore(x * steps[-1].scale).float()
 
     def _draw(
         self, embedding: Tensor, uncond: Tensor, seeds: list[int], settings: Request
     ) -> Iterator[tuple[int, int, Tensor, Tensor]]:
-        """The decoder: image embedding -> latent (B, C, h, w), as (step, steps, latent so far, x0)."""
+        """The decoder: image embedding -> latent (B, C, h, w), as (step, steps, latent
+        so far, x0).
+        """
         schedule = Schedule(self.files.schedule("schedule"))
         unet, conditioner = self.decoder
         count = len(embedding)
@@ -315,9 +335,9 @@ class Pipeline:
             guidance=1.0 if settings.guidance is None else settings.guidance,
             interval=settings.guidance_interval,
         )
-        x = dice().to(self.device) / steps[0].scale
-        noise = lambda: dice().to(self.device)  # noqa: E731
-        for index, x, x0 in sample(denoise, x, steps, rule, noise):
+        noise = dice.on(self.device)
+        start = noise() / steps[0].scale
+        for index, x, x0 in sample(denoise, start, steps, rule, noise):
             yield index + 1, len(steps) - 1, x * steps[-1].scale, x0
 
 

@@ -22,7 +22,9 @@ class Tokens(NamedTuple):
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """A `tokenizer.json` with the length its model takes; begin and end tokens are the file's business."""
+    """A `tokenizer.json` with the length its model takes; begin and end tokens are the file's
+    business.
+    """
 
     fast: "Fast"
     length: int
@@ -58,7 +60,9 @@ class Tokenizer:
         return Tokens(ids, mask)
 
     def fit(self, text: str) -> tuple[str, list[str]]:
-        """The part of the text that the model sees, and the words that are cut, the word cut in two among them."""
+        """The part of the text that the model sees, and the words that are cut, the word cut in two
+        among them.
+        """
         encoding = self.fast.encode(text)
         if len(encoding.ids) <= self.length:
             return text, []

@@ -1,4 +1,6 @@
-"""The whole of text-to-image against diffusers' two pipelines, from one folder, with the same noise."""
+"""The whole of text-to-image against diffusers' two pipelines, from one folder, with the same
+noise.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -37,7 +37,8 @@ def train(
 ) -> None:
     """Train one stage of a model of Kandinsky 2.2's kind, or write the finished one.
 
-    Every stage logs to OUT/STAGE/log, keeps a checkpoint, and goes on where it stopped when called again.
+    Every stage logs to OUT/STAGE/log, keeps a checkpoint, and goes on where it stopped
+    when called again.
 
     Examples:
 

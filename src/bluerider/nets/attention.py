@@ -1,4 +1,6 @@
-"""Attention over pixels and context: the joint kind of Kandinsky, the transformer block of Stable Diffusion."""
+"""Attention over pixels and context: the joint kind of Kandinsky, the transformer block of Stable
+Diffusion.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +46,9 @@ class Attention(nn.Module):
 
 
 class JointAttention(nn.Module):
-    """Pixels attend to [context; pixels] in one softmax (GLIDE, Nichol et al. 2021, section 4; Kandinsky 2)."""
+    """Pixels attend to [context; pixels] in one softmax (GLIDE, Nichol et al. 2021, section 4;
+    Kandinsky 2).
+    """
 
     def __init__(self, config: UNetConfig, channels: int) -> None:
         super().__init__()
@@ -93,7 +97,9 @@ class GatedMLP(nn.Module):
 
 
 class Block(nn.Module):
-    """Self-attention, attention to the context, gated MLP (LDM, Rombach et al. 2022, appendix E)."""
+    """Self-attention, attention to the context, gated MLP (LDM, Rombach et al. 2022,
+    appendix E).
+    """
 
     def __init__(self, width: int, heads: int, context: int) -> None:
         super().__init__()

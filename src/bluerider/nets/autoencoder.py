@@ -1,4 +1,6 @@
-"""Pixels <-> latent: MoVQ (Kandinsky 2.1, 2.2) and the KL autoencoder (2.0, Stable Diffusion) in one class."""
+"""Pixels <-> latent: MoVQ (Kandinsky 2.1, 2.2) and the KL autoencoder (2.0, Stable Diffusion) in
+one class.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -34,7 +36,9 @@ class SpatialNorm(nn.Module):
         self.shift = nn.Conv2d(latent_channels, channels, 1)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """x (B, C, H, W), z (B, c, h, w). A 1x1 convolution commutes with repetition, so it runs at latent size."""
+        """x (B, C, H, W), z (B, c, h, w). A 1x1 convolution commutes with repetition, so it runs at
+        latent size.
+        """
         scale = F.interpolate(self.scale(z), size=x.shape[-2:], mode="nearest")
         shift = F.interpolate(self.shift(z), size=x.shape[-2:], mode="nearest")
         return torch.addcmul(shift, self.norm(x), scale)
@@ -81,7 +85,9 @@ class PixelAttention(nn.Module):
 
 
 class Level(nn.Module):
-    """Residual blocks at one resolution, attention after each where the level attends, then resampling."""
+    """Residual blocks at one resolution, attention after each where the level attends, then
+    resampling.
+    """
 
     def __init__(
         self,
@@ -174,7 +180,9 @@ class Decoder(nn.Module):
 
 
 class Quantized(NamedTuple):
-    """Codes nearest to a latent, with gradients passed straight through, and the loss that keeps both close."""
+    """Codes nearest to a latent, with gradients passed straight through, and the loss that keeps
+    both close.
+    """
 
     latent: Tensor  # (B, C, h, w)
     codes: Tensor  # (B, h, w) int64
@@ -205,19 +213,25 @@ class Autoencoder(nn.Module):
         return mean, log_variance.clamp(-30.0, 20.0)
 
     def encode(self, picture: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Picture (B, 3, H, W) in [-1, 1] -> latent; `noise` samples a Gaussian one, without it the mean is taken."""
+        """Picture (B, 3, H, W) in [-1, 1] -> latent; `noise` samples a Gaussian one, without it the
+        mean is taken.
+        """
         mean, log_variance = self.moments(picture)
         if log_variance is not None and noise is not None:
             mean = mean + noise * torch.exp(0.5 * log_variance)
         return mean * self.config.scale
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Latent -> picture, nominally in [-1, 1]; the latent is used as it is, never quantised (as published)."""
+        """Latent -> picture, nominally in [-1, 1]; the latent is used as it is, never quantised (as
+        published).
+        """
         z = latent / self.config.scale
         return self.decoder(self.post_quant_conv(z), z)
 
     def quantize(self, latent: Tensor, commitment: float = 0.25) -> Quantized:
-        """Nearest codes (VQ-VAE, van den Oord et al. 2017, eq. 3): loss = commitment |z - sg(e)|^2 + |sg(z) - e|^2."""
+        """Nearest codes (VQ-VAE, van den Oord et al. 2017, eq. 3): loss = commitment |z - sg(e)|^2
+        + |sg(z) - e|^2.
+        """
         flat = latent.movedim(1, -1)  # (B, h, w, C)
         codes = torch.cdist(flat.flatten(0, 2), self.codebook.weight).argmin(dim=1)
         near = self.codebook(codes).view_as(flat)

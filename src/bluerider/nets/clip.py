@@ -1,4 +1,6 @@
-"""CLIP's two towers (Radford et al. 2021): words -> token states and an embedding, picture -> an embedding."""
+"""CLIP's two towers (Radford et al. 2021): words -> token states and an embedding, picture -> an
+embedding.
+"""
 
 from typing import NamedTuple
 
@@ -96,7 +98,9 @@ class VisionTower(nn.Module):
         self.proj = nn.Linear(config.width, config.embed_dim, bias=False)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """picture (B, 3, size, size), normalised with the config's mean and std -> (B, embed_dim)."""
+        """picture (B, 3, size, size), normalised with the config's mean and std -> (B,
+        embed_dim).
+        """
         patches = self.patch(picture).flatten(2).transpose(1, 2)  # (B, patches, width)
         cls = self.cls.expand(len(picture), 1, -1)
         x = self.norm_in(torch.cat([cls, patches], dim=1) + self.positions.weight)

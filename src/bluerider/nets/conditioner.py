@@ -52,7 +52,9 @@ class NormedLinear(nn.Module):
 
 
 class ImageConditioner(nn.Module):
-    """Kandinsky 2.2: the decoder is told an image embedding alone, and a depth picture where it was made for one."""
+    """Kandinsky 2.2: the decoder is told an image embedding alone, and a depth picture where it was
+    made for one.
+    """
 
     def __init__(self, config: ConditionerConfig) -> None:
         super().__init__()

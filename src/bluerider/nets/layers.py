@@ -1,4 +1,6 @@
-"""Small parts several networks share: sinusoidal times, residual blocks, resampling, activations."""
+"""Small parts several networks share: sinusoidal times, residual blocks, resampling,
+activations.
+"""
 
 import math
 from collections.abc import Callable
@@ -19,7 +21,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": F.gelu, "quick_gel
 
 
 def sinusoid(t: Tensor, width: int) -> Tensor:
-    """Cosines, then sines, of t at `width` / 2 frequencies from 1 down to 1/10000 (GLIDE, SD); t (B,) -> (B, width)."""
+    """Cosines, then sines, of t at `width` / 2 frequencies from 1 down to 1/10000 (GLIDE, SD); t
+    (B,) -> (B, width).
+    """
     half = width // 2
     scale = torch.arange(half, dtype=torch.float32, device=t.device) / half
     angles = t.float()[:, None] * torch.exp(-math.log(10000.0) * scale)  # (B, half)
@@ -32,7 +36,9 @@ def time_mlp(width: int, out: int) -> nn.Sequential:
 
 
 class Downsample(nn.Module):
-    """Halve the sides with a stride-2 convolution (LDM U-Net: even padding; autoencoders: right and bottom only)."""
+    """Halve the sides with a stride-2 convolution (LDM U-Net: even padding; autoencoders: right and
+    bottom only).
+    """
 
     def __init__(self, channels: int, *, even: bool) -> None:
         super().__init__()
@@ -55,7 +61,9 @@ class Upsample(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """Two convolutions round a skip, told the time; may also resample (ADM, Dhariwal & Nichol 2021, appendix A)."""
+    """Two convolutions round a skip, told the time; may also resample (ADM, Dhariwal & Nichol 2021,
+    appendix A).
+    """
 
     def __init__(self, config: UNetConfig, inner: int, outer: int, resample: str = "") -> None:
         super().__init__()

@@ -9,7 +9,9 @@ from bluerider.nets.layers import sinusoid, time_mlp
 
 
 class Prior(nn.Module):
-    """Causal transformer over [text tokens; text embedding; time; noisy embedding; query] -> clean embedding."""
+    """Causal transformer over [text tokens; text embedding; time; noisy embedding; query] -> clean
+    embedding.
+    """
 
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
@@ -30,10 +32,13 @@ class Prior(nn.Module):
         self.std = nn.Parameter(torch.ones(1, config.embed_dim))
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor, pooled: Tensor, mask: Tensor) -> Tensor:
-        """x (B, D) noisy, normalised embedding; t (B,); text (B, S, W), S at most `config.tokens`; pooled (B, D).
+        """x (B, D) noisy, normalised embedding; t (B,); text (B, S, W), S at most `config.tokens`;
+        pooled (B, D).
 
-        `mask` (B, S) is true on real tokens. Text shorter than `config.tokens` stands for the same text padded:
-        masked keys weigh nothing, so they are left out. Returns the normalised clean embedding (B, D).
+        `mask` (B, S) is true on real tokens. Text shorter than `config.tokens` stands for the same
+        text padded:
+        masked keys weigh nothing, so they are left out. Returns the normalised clean embedding (B,
+        D).
         """
         length = text.shape[1]
         time = self.time(sinusoid(t, self.query.shape[-1]).to(x.dtype))

@@ -14,7 +14,9 @@ Keys = list[tuple[Tensor, Tensor]]
 
 
 class Level(nn.Module):
-    """One resolution: residual blocks, attention after each where the level attends, then resampling."""
+    """One resolution: residual blocks, attention after each where the level attends, then
+    resampling.
+    """
 
     def __init__(
         self, config: UNetConfig, inner: Iterable[int], outer: int, attends: bool, resample: str
@@ -26,7 +28,9 @@ class Level(nn.Module):
         self.resample = resampler(config, outer, resample)
 
     def block(self, index: int, x: Tensor, emb: Tensor, keys: Keys) -> Tensor:
-        """Residual block `index` and its attention, which takes its context keys from the front of `keys`."""
+        """Residual block `index` and its attention, which takes its context keys from the front of
+        `keys`.
+        """
         x = self.res[index](x, emb)
         return self.attn[index](x, keys.pop(0)) if self.attn else x
 
@@ -38,7 +42,9 @@ class Level(nn.Module):
 
 
 def resampler(config: UNetConfig, channels: int, resample: str) -> nn.Module | None:
-    """What halves ("down") or doubles ("up") the sides at the end of a level; None for the last one."""
+    """What halves ("down") or doubles ("up") the sides at the end of a level; None for the last
+    one.
+    """
     if not resample:
         return None
     if config.resample == "residual":
@@ -86,14 +92,18 @@ class UNet(nn.Module):
         self.conv_out = nn.Conv2d(widths[0], config.out_channels, 3, padding=1)
 
     def keys(self, context: Tensor) -> Keys:
-        """Every attention's keys and values of the context (B, S, D), in the order they are used."""
+        """Every attention's keys and values of the context (B, S, D), in the order they
+        are used.
+        """
         levels = [*self.down, self.mid, *self.up]
         return [attn.keys(context) for level in levels for attn in level.attn]
 
     def forward(
         self, x: Tensor, t: Tensor, context: Tensor | Keys, pooled: Tensor | None = None
     ) -> Tensor:
-        """x (B, C, H, W), t (B,), context (B, S, D) or its `keys`, pooled (B, time_dim) -> (B, out, H, W)."""
+        """x (B, C, H, W), t (B,), context (B, S, D) or its `keys`, pooled (B, time_dim) -> (B, out,
+        H, W).
+        """
         keys = list(context) if isinstance(context, list) else self.keys(context)
         emb = self.time(sinusoid(t, self.config.channels[0]).to(x.dtype))
         emb = F.silu(emb if pooled is None else emb + pooled)

@@ -9,7 +9,9 @@ from bluerider.training.stage import Settings, Stage, half
 
 
 class Reconstruction(torch.nn.Module):
-    """Picture -> (picture given back, latent), as one module so that one cast serves both halves."""
+    """Picture -> (picture given back, latent), as one module so that one cast serves
+    both halves.
+    """
 
     def __init__(self, autoencoder: Autoencoder) -> None:
         super().__init__()
@@ -21,7 +23,9 @@ class Reconstruction(torch.nn.Module):
 
 
 def pyramid(x: Tensor, y: Tensor, levels: int = 3) -> Tensor:
-    """Mean absolute and squared difference at full, half and quarter size: edges and areas alike."""
+    """Mean absolute and squared difference at full, half and quarter size: edges and
+    areas alike.
+    """
     loss = x.new_zeros(())
     for _ in range(levels):
         loss = loss + F.l1_loss(x, y) + 2.0 * F.mse_loss(x, y)
@@ -30,7 +34,9 @@ def pyramid(x: Tensor, y: Tensor, levels: int = 3) -> Tensor:
 
 
 class AutoencoderStage(Stage):
-    """Pyramid loss, and a weak pull of the latent to unit size, for no pipeline scales a MoVQ latent."""
+    """Pyramid loss, and a weak pull of the latent to unit size, for no pipeline scales a MoVQ
+    latent.
+    """
 
     def __init__(self, net: Autoencoder, settings: Settings) -> None:
         super().__init__(Reconstruction(net), settings)

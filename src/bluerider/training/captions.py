@@ -47,7 +47,9 @@ class Captions:
         self.empty = tokenizer.rows([""])[0]  # begin and end alone
 
     def draw(self, rng: np.random.Generator, chosen: NDArray[np.int64], each: int) -> Tensor:
-        """Ids (len(chosen) * each, S): `each` names of every chosen drawing, languages by weight."""
+        """Ids (len(chosen) * each, S): `each` names of every chosen drawing, languages
+        by weight.
+        """
         english = self.languages.index("en")
         rows = []
         for index in np.repeat(chosen, each):

@@ -1,4 +1,6 @@
-"""Stage `clip`: words and pictures meet, and the picture's embedding keeps what the picture looks like."""
+"""Stage `clip`: words and pictures meet, and the picture's embedding keeps what the picture looks
+like.
+"""
 
 from typing import NamedTuple
 
@@ -21,7 +23,9 @@ class Pairs(NamedTuple):
 
 
 class Towers(nn.Module):
-    """Both towers, and what is thrown away after training: temperature, proxies, the appearance head."""
+    """Both towers, and what is thrown away after training: temperature, proxies, the appearance
+    head.
+    """
 
     def __init__(self, text: TextTower, vision: VisionTower, drawings: int) -> None:
         super().__init__()
@@ -44,10 +48,13 @@ def start_small(text: TextTower, vision: VisionTower) -> None:
 
 
 class ClipStage(Stage):
-    """Texts and pictures must both find their drawing's proxy among all drawings' (Movshovitz-Attias et al. 2017).
+    """Texts and pictures must both find their drawing's proxy among all drawings' (Movshovitz-
+    Attias et al. 2017).
 
-    Proxies put every look-alike among the negatives of every step, however small the batch. The appearance
-    head makes the embedding predict a 32 x 32 picture, for a decoder can only paint what the embedding holds.
+    Proxies put every look-alike among the negatives of every step, however small the batch. The
+    appearance
+    head makes the embedding predict a 32 x 32 picture, for a decoder can only paint what the
+    embedding holds.
     """
 
     def __init__(

@@ -37,7 +37,9 @@ class Painter(nn.Module):
 
 
 class DecoderStage(Stage):
-    """Mean squared error of the noise, min-SNR weighted (Hang et al. 2023), on the noise channels."""
+    """Mean squared error of the noise, min-SNR weighted (Hang et al. 2023), on the
+    noise channels.
+    """
 
     def __init__(
         self, unet: UNet, conditioner: ImageConditioner, schedule: Schedule, settings: Settings
@@ -60,7 +62,8 @@ class DecoderStage(Stage):
 class Latents(IterableDataset[Noised]):
     """Batches for the `decoder` stage from cached latents and embeddings (N, variants, ...).
 
-    Variant 0 is the drawing on white; the condition is dropped for the embedding of the zero picture now and then.
+    Variant 0 is the drawing on white; the condition is dropped for the embedding of the zero
+    picture now and then.
     """
 
     def __init__(

@@ -1,4 +1,6 @@
-"""Training pictures: drawings placed on canvases of one colour, as a stream that depends on seed and step alone."""
+"""Training pictures: drawings placed on canvases of one colour, as a stream that depends on seed
+and step alone.
+"""
 
 from collections.abc import Iterator
 
@@ -25,7 +27,9 @@ def compose(drawings: Tensor, colours: Tensor) -> Tensor:
 
 
 class Crops(IterableDataset[Tensor]):
-    """Batches (B, 3, crop, crop) in [-1, 1] for the autoencoder: flips, random backgrounds, random crops."""
+    """Batches (B, 3, crop, crop) in [-1, 1] for the autoencoder: flips, random backgrounds, random
+    crops.
+    """
 
     def __init__(
         self, drawings: NDArray[np.uint8], *, batch: int, crop: int, seed: int, first: int = 0

@@ -29,27 +29,38 @@ class Asked(NamedTuple):
 
 
 class Imagination(nn.Module):
-    """Text tower and prior as one module, so that the words can learn what the prior needs of them."""
+    """Text tower and prior as one module, so that the words can learn what the prior
+    needs of them.
+    """
 
     def __init__(self, prior: Prior, text: TextTower) -> None:
         super().__init__()
         self.prior, self.text = prior, text
 
     def forward(self, x: Tensor, t: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Noisy normalised embedding (B, D), t (B,), ids and mask (B, S) -> clean embedding, text embedding."""
+        """Noisy normalised embedding (B, D), t (B,), ids and mask (B, S) -> clean embedding, text
+        embedding.
+        """
         words = self.text(ids)
         return self.prior(x, t, words.states, words.embedding, mask), words.embedding
 
 
 class PriorStage(Stage):
-    """Mean squared error of the clean, normalised embedding (Kandinsky 2.1's prior); the text tower learns along.
+    """Mean squared error of the clean, normalised embedding (Kandinsky 2.1's prior); the text tower
+    learns along.
 
-    The text embedding is also asked to find its drawing among all of them, which teaches the tower faster than
+    The text embedding is also asked to find its drawing among all of them, which teaches the tower
+    faster than
     the prior alone does.
     """
 
     def __init__(
-        self, net: Prior, text: TextTower, embeddings: Tensor, schedule: Schedule, settings: Settings
+        self,
+        net: Prior,
+        text: TextTower,
+        embeddings: Tensor,
+        schedule: Schedule,
+        settings: Settings,
     ) -> None:
         net.mean.requires_grad_(False)
         net.std.requires_grad_(False)

@@ -1,4 +1,6 @@
-"""A recipe: the shapes of a model's networks and the settings of the stages that train them, from YAML."""
+"""A recipe: the shapes of a model's networks and the settings of the stages that train them, from
+YAML.
+"""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -43,7 +45,9 @@ class Recipe:
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Recipe":
-        """Read a recipe file; murnau's own where none is given. Raises InputError naming what is wrong."""
+        """Read a recipe file; murnau's own where none is given. Raises InputError naming what is
+        wrong.
+        """
         path = RECIPES / "murnau.yaml" if path is None else path
         try:
             table = yaml.safe_load(path.read_text("utf-8"))
@@ -56,7 +60,9 @@ class Recipe:
             raise InputError(f"recipe {path}: missing or wrong field {error}") from None
 
     def changed(self, stage: str, changes: list[str]) -> "Recipe":
-        """This recipe with `key=value` changes of one stage; only keys the stage has are accepted."""
+        """This recipe with `key=value` changes of one stage; only keys the stage has
+        are accepted.
+        """
         table = dict(self.stages[stage])
         accepted = sorted(set(table) | (SHARED if stage != "tokenizer" else set()))
         for change in changes:

@@ -1,4 +1,6 @@
-"""Run one stage from a recipe: data, network, Lightning's loop, checkpoints that resume, weights at the end."""
+"""Run one stage from a recipe: data, network, Lightning's loop, checkpoints that resume, weights at
+the end.
+"""
 
 import time
 from collections.abc import Iterator
@@ -45,7 +47,8 @@ class Later(IterableDataset[Any]):
 
 
 def train(stage: Stage, make: Any, folder: Path, *, say: Any, accelerator: str = "auto") -> None:
-    """Train `stage` on the stream `make(first step)`, in `folder`; a second call goes on where the first stopped.
+    """Train `stage` on the stream `make(first step)`, in `folder`; a second call goes on where the
+    first stopped.
 
     Leaves `folder/net.safetensors`, the moving average under the stage's own parameter names.
     """

@@ -1,4 +1,6 @@
-"""What every training stage shares: settings, half-precision forward, optimiser, moving average, checkpoints."""
+"""What every training stage shares: settings, half-precision forward, optimiser, moving average,
+checkpoints.
+"""
 
 import copy
 import math
@@ -30,7 +32,8 @@ class Settings:
 
 def half(net: nn.Module, dtype: torch.dtype, *args: Tensor) -> Any:
     """Run `net` on its float32 weights cast to `dtype`; gradients come back in float32."""
-    # The fused attention's backward is slow on short sequences on a CPU: a third of a step was spent there.
+    # The fused attention's backward is slow on short sequences on a CPU: a third of a step was
+    # spent there.
     with sdpa_kernel(SDPBackend.MATH):
         if dtype == torch.float32:
             return net(*args)

@@ -170,9 +170,7 @@ def prepare_prior(shop: Workshop) -> tuple[Any, Any]:
         prior.std.data = embeddings.std(0, keepdim=True)
     text = shop.trained("text", "clip") if shop.init is None else shop.fresh("text")
     captions = Captions(shop.emoji, shop.tokenizer)
-    stage = PriorStage(
-        prior, text.train(), embeddings, shop.schedule("prior_schedule"), settings
-    )
+    stage = PriorStage(prior, text.train(), embeddings, shop.schedule("prior_schedule"), settings)
     return stage, lambda first: Questions(
         captions,
         *reversed(embeddings.shape),
@@ -221,7 +219,9 @@ def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, size: int = 64) ->
 
 
 def embed(shop: Workshop, variants: int) -> tuple[Tensor, list[Tensor]]:
-    """Embeddings (N, variants, D) of the drawings on white (variant 0) and on random colours, and the pictures."""
+    """Embeddings (N, variants, D) of the drawings on white (variant 0) and on random colours, and
+    the pictures.
+    """
     tower = shop.trained("image")
     drawings = torch.from_numpy(rgba(shop.emoji, 128, shop.emoji.seen))
     generator = torch.Generator().manual_seed(0)
@@ -238,7 +238,9 @@ def embed(shop: Workshop, variants: int) -> tuple[Tensor, list[Tensor]]:
 
 
 def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) -> None:
-    """Write what the stages left as a model folder that this package, diffusers and transformers open."""
+    """Write what the stages left as a model folder that this package, diffusers and transformers
+    open.
+    """
     from bluerider.catalog import MODELS
     from bluerider.weights.save import save_model
 

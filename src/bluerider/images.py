@@ -19,7 +19,14 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
+from PIL import (
+    Image,
+    ImageDraw,
+    ImageFont,
+    ImageOps,
+    PngImagePlugin,
+    UnidentifiedImageError,
+)
 
 from bluerider.errors import BlueriderError, InputError
 
@@ -183,6 +190,8 @@ class Destination:
 
     @staticmethod
     def _check(place: Path, single: bool, count: int) -> None:
+        if not str(place).strip() or str(place) == ".":
+            raise InputError(f"-o {str(place)!r}: name a file or a folder, such as outputs")
         if single and count > 1:
             raise InputError(
                 f"-o {place}: one file for {count} pictures; name a folder, such as {place.stem}/"
@@ -321,7 +330,7 @@ def _decoding(name: str) -> Iterator[None]:
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise InputError(f"{name}: up to {MAX_PIXELS:,} pixels are accepted") from None
-        except Image.UnidentifiedImageError:
+        except UnidentifiedImageError:
             raise InputError(f"{name} is no picture that can be read; {ACCEPTED}") from None
         except Exception:  # Pillow raises nearly anything on a damaged file
             raise InputError(f"{name} is damaged or cut short; a whole picture is needed") from None

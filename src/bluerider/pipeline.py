@@ -1,5 +1,6 @@
 """Words -> pictures: the one Python API."""
 
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +9,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -27,6 +27,7 @@ from bluerider.nets.prior import Prior
 from bluerider.nets.unet import UNet
 from bluerider.request import Progress, Request, Result
 from bluerider.tokenizers import Tokenizer
+from bluerider.weights.hub import Announce
 from bluerider.weights.load import ModelFiles, open_model
 from bluerider.weights.tokens import load_tokenizer
 
@@ -101,11 +102,12 @@ class Pipeline:
         dtype: str = "auto",
         prior: str | Path | None = None,
         offline: bool = False,
+        announce: Announce | None = None,
     ) -> "Pipeline":
         """A catalog name, a model folder, a decoder folder or a hub id. Raises InputError,
         WeightsError, OfflineError.
         """
-        files = open_model(model, prior=prior, offline=offline)
+        files = open_model(model, prior=prior, offline=offline, announce=announce)
         return cls(files, device=device, dtype=dtype)
 
     @property
@@ -217,7 +219,7 @@ class Pipeline:
             request = replace(prompt, **fields) if fields else prompt
         else:
             request = Request(prompt=prompt, **{"model": self.name, **fields})
-        return request.resolve(self.defaults, seed=int(np.random.SeedSequence().entropy % 2**32))
+        return request.resolve(self.defaults, seed=secrets.randbits(32))
 
     def warnings(self, request: Request) -> list[str]:
         """What the user should know: words that do not fit the model."""
@@ -294,7 +296,8 @@ class Pipeline:
 
         dice = Dice(seeds, PRIOR_NOISE, (prior.config.embed_dim,))
         steps = schedule.steps(settings.prior_steps or 1)
-        denoise = Denoiser(predict, schedule, guidance=settings.prior_guidance or 1.0)
+        scale = 1.0 if settings.prior_guidance is None else settings.prior_guidance
+        denoise = Denoiser(predict, schedule, guidance=scale)
         noise = dice.on(self.device)
         start = noise() / steps[0].scale
         rule = rule_named("ddpm", variance=schedule.config.variance)

@@ -294,8 +294,10 @@ def random_seed() -> int:
 
 def suggestion(word: str, known: Sequence[str]) -> str:
     """ ", did you mean 'heun'?" when something near `word` is known, else nothing."""
-    near = difflib.get_close_matches(word[:100].lower(), known, n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
+    word = word[:100].lower()
+    near = difflib.get_close_matches(word, known)
+    best = max(near, key=lambda each: sorted(each) == sorted(word), default=None)  # letters swapped
+    return f", did you mean {best!r}?" if best else ""
 
 
 def flag(name: str) -> str:
@@ -307,5 +309,8 @@ def shown(value: object) -> str:
     """`value` for a message: one short line, whatever it is."""
     if isinstance(value, int) and abs(value) >= 10**30:
         return "a number of more than 30 digits"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an endless number or nesting inside
+        return f"a {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."

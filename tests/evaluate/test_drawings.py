@@ -8,12 +8,8 @@ from PIL import Image
 
 from bluerider.errors import BlueriderError, InputError
 from bluerider.evaluate.crop import border_colour, bounding_box, crop_square, over_white
-from bluerider.evaluate.drawings import SHIPPED, crop_drawings, load_drawings, save_drawings
+from bluerider.evaluate.drawings import crop_drawings, load_drawings, save_drawings
 from bluerider.evaluate.retrieval import rank_targets, squared_errors
-
-shipped = pytest.mark.skipif(
-    not (SHIPPED / "drawings.webp").is_file(), reason="the drawings are not in this tree"
-)
 
 
 def test_bounding_box_is_what_differs_from_the_border() -> None:
@@ -99,7 +95,6 @@ def test_a_contact_image_of_another_size_is_refused(drawings, tmp_path) -> None:
         load_drawings(tmp_path)
 
 
-@shipped
 def test_the_package_holds_the_whole_set() -> None:
     found = load_drawings()
     assert found.pictures.shape == (1650, 32, 32, 3)
@@ -108,7 +103,6 @@ def test_the_package_holds_the_whole_set() -> None:
     assert found.holdout <= set(found.emoji)
 
 
-@shipped
 def test_shipped_drawings_find_themselves() -> None:
     found = load_drawings()
     some = np.arange(0, len(found.emoji), 10)

@@ -5,7 +5,9 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer import completion as shells
+from typer._completion_classes import completion_init
+from typer._completion_shared import get_completion_script, install
+from typer.completion import shell_complete
 from typer.core import TyperGroup
 
 from bluerider.cli.main import COMMANDS, COMPLETE, load
@@ -35,9 +37,9 @@ class Table(TyperGroup):
 
 def answer(instruction: str) -> int:
     """Answer a shell that asks, through the environment, how a line may go on."""
-    shells.completion_init()
+    completion_init()
     root = Table(name="bluerider")
-    return shells.shell_complete(root, {}, "bluerider", COMPLETE, instruction)
+    return shell_complete(root, {}, "bluerider", COMPLETE, instruction)
 
 
 @app.command(epilog=EXAMPLES)
@@ -45,21 +47,19 @@ def completion(
     shell: Annotated[
         str | None, typer.Argument(metavar="[SHELL]", help=f"{', '.join(SHELLS)}; yours if none.")
     ] = None,
-    install: Annotated[
+    permanently: Annotated[
         bool, typer.Option("--install", help="Add it to the shell's start-up file.")
     ] = False,
 ) -> None:
     """Print the script that lets your shell complete bluerider's commands and flags."""
     name = shell or os.path.basename(os.environ.get("SHELL", "")) or "bash"
     check_choice("shell", name, SHELLS)
-    if not install:
-        script = shells.get_completion_script(
-            prog_name="bluerider", complete_var=COMPLETE, shell=name
-        )
+    if not permanently:
+        script = get_completion_script(prog_name="bluerider", complete_var=COMPLETE, shell=name)
         sys.stdout.write(f"{script}\n")
         return
     try:
-        _, path = shells.install(shell=name, prog_name="bluerider", complete_var=COMPLETE)
+        _, path = install(shell=name, prog_name="bluerider", complete_var=COMPLETE)
     except OSError as error:
         raise BlueriderError(f"{error.filename}: {error.strerror}; nothing was set up") from None
     sys.stderr.write(f"written to {path}; open a new terminal to use it\n")

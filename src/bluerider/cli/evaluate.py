@@ -62,7 +62,8 @@ def evaluate_words(
     run = {"model": model, "seed": seed, "steps": steps, "weights": stamp(pipe.files)}
     journal = Journal(out, run) if out else None
     painting = measure.paint_words(pipe, chosen, journal, batch=batch, **fields)
-    painted = list(watched(painting, len(chosen)))
+    place = {word: i for i, word in enumerate(chosen)}
+    painted = sorted(watched(painting, len(chosen)), key=lambda one: place[one.word])
     report = measure.measure(painted, drawings)
     facts = run | report.to_json()
     if out:

@@ -68,18 +68,18 @@ def generate(
     ] = None,
     n: Annotated[
         str | None,
-        option("Pictures, 1-1000; picture i has seed + i. [1]", PICTURE, "-n", "--n", metavar="N"),
+        option("Pictures, 1-1000; picture i has seed + i (1).", PICTURE, "-n", "--n", metavar="N"),
     ] = None,
     seed: Annotated[
         str | None,
-        option("Same seed, same picture. [random, printed]", PICTURE, "--seed", metavar="N"),
+        option("Same seed, same picture (random, printed).", PICTURE, "--seed", metavar="N"),
     ] = None,
     size: Annotated[
         str | None,
-        option("Pixels, such as 128x128. [the model's]", PICTURE, "--size", metavar="WxH"),
+        option("Pixels, such as 128x128 (the model's).", PICTURE, "--size", metavar="WxH"),
     ] = None,
     steps: Annotated[
-        str | None, option("Steps, 1-1000. [the model's]", SAMPLING, "--steps", metavar="N")
+        str | None, option("Steps, 1-1000 (the model's).", SAMPLING, "--steps", metavar="N")
     ] = None,
     guidance: Annotated[
         str | None,
@@ -116,16 +116,16 @@ def generate(
     ] = None,
     eta: Annotated[
         str | None,
-        option("Fresh noise in ddim: 0 none, 1 as ddpm. [0]", SAMPLING, "--eta", metavar="X"),
+        option("Fresh noise in ddim: 0 none, 1 as ddpm (0).", SAMPLING, "--eta", metavar="X"),
     ] = None,
     guidance_interval: Annotated[
         str | None,
-        option("Part of the steps to guide. [0,1]", SAMPLING, "--guidance-interval", metavar="A,B"),
+        option("Part of the steps to guide (0,1).", SAMPLING, "--guidance-interval", metavar="A,B"),
     ] = None,
     model: Annotated[
         str | None,
         option(
-            "A name of `bluerider models list`, a folder, or a hub id. [murnau]",
+            "A name of `bluerider models list`, a folder, or a hub id (murnau).",
             MODEL,
             "--model",
             metavar="NAME",
@@ -139,7 +139,7 @@ def generate(
     device: Annotated[
         str | None,
         option(
-            ", ".join(DEVICES) + ". [auto]",
+            ", ".join(DEVICES) + " (auto).",
             MODEL,
             "--device",
             metavar="NAME",
@@ -149,7 +149,7 @@ def generate(
     dtype: Annotated[
         str | None,
         option(
-            ", ".join(DTYPES) + ". [auto]",
+            ", ".join(DTYPES) + " (auto).",
             MODEL,
             "--dtype",
             metavar="NAME",
@@ -161,7 +161,7 @@ def generate(
         str,
         option(
             "A name ending in .png, .jpg or .webp is one file; any other is a folder of SEED.png, "
-            "made if need be. [outputs]",
+            "made if need be (outputs).",
             FILES,
             "-o",
             "--out",

@@ -78,7 +78,7 @@ def run(args: list[str]) -> int:
         sys.stdout.write(f"bluerider {__version__}\n")
         return 0
     if args[0] not in COMMANDS:
-        raise InputError(unknown(args[0]))
+        raise InputError(unknown(args[0], list(COMMANDS)))
     return invoke(args[0], args[1:])
 
 
@@ -94,12 +94,11 @@ def invoke(name: str, args: list[str]) -> int:
     """Parse a command's flags and run it; a parser's complaint becomes an InputError."""
     import typer
 
-    command = load(name)
-    if not args and (hasattr(command, "commands") or command.no_args_is_help):
+    command, path, args = descend(load(name), f"bluerider {name}", args)
+    if not args and command.no_args_is_help:
         args = ["--help"]
-    settings = {"help_option_names": ["--help", "-h"]}
     try:
-        with command.make_context(f"bluerider {name}", args, **settings) as context:
+        with command.make_context(path, args, help_option_names=["--help", "-h"]) as context:
             command.invoke(context)
     except typer.Exit as stop:
         return int(stop.exit_code)
@@ -107,18 +106,33 @@ def invoke(name: str, args: list[str]) -> int:
         raise KeyboardInterrupt from None
     except Exception as error:
         if hasattr(error, "format_message"):  # what every error of the parser has
-            raise InputError(parser_message(error, name)) from None
+            raise InputError(parser_message(error, path)) from None
         raise
     return 0
 
 
-def parser_message(error: Any, name: str) -> str:
+def descend(command: Any, path: str, args: list[str]) -> tuple[Any, str, list[str]]:
+    """The subcommand that is meant, its full name, and its arguments. Raises InputError.
+
+    A group that is parsed the parser's own way loads pydantic before a subcommand's --help.
+    """
+    while commands := getattr(command, "commands", None):
+        if not args or args[0] in ("--help", "-h"):
+            return command, path, ["--help"]
+        if args[0] not in commands:
+            raise InputError(unknown(args[0], list(commands)))
+        command, path, args = commands[args[0]], f"{path} {args[0]}", args[1:]
+    return command, path, args
+
+
+def parser_message(error: Any, path: str) -> str:
     """A parser's complaint in our form: what was given; where to read what is accepted."""
     message = " ".join(str(error.format_message()).split()).rstrip(".")
+    if wrong := getattr(error, "option_name", None) if hasattr(error, "possibilities") else None:
+        message = f"unknown option {wrong}{suggestion(wrong, list(error.possibilities or []))}"
     message = message[:1].lower() + message[1:]
-    for theirs, ours in ((" Did you mean", ", did you mean"), (": -", " -"), (".,", ",")):
+    for theirs, ours in ((" Did you mean", ", did you mean"), (".,", ",")):
         message = message.replace(theirs, ours)
-    path = getattr(getattr(error, "ctx", None), "command_path", None) or f"bluerider {name}"
     return f"{message}; see {path} --help"
 
 
@@ -146,10 +160,10 @@ def overview() -> str:
     )
 
 
-def unknown(word: str) -> str:
-    """What to say of a first word that is no command."""
+def unknown(word: str, known: list[str]) -> str:
+    """What to say of a word that is no command."""
     kind = "option" if word.startswith("-") else "command"
-    near = suggestion(word, list(COMMANDS))
-    if not near and kind == "command" and len(word.split()) > 1:
+    near = suggestion(word, known)
+    if not near and len(word.split()) > 1:
         return f"unknown command {shown(word)}; to paint it: bluerider generate {shown(word)}"
-    return f"unknown {kind} {shown(word)}{near}; accepted: {', '.join(COMMANDS)}"
+    return f"unknown {kind} {shown(word)}{near}; accepted: {', '.join(known)}"

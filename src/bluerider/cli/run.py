@@ -3,10 +3,10 @@
 import json
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bluerider.cli.jobs import Job
-from bluerider.errors import BlueriderError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,7 +72,7 @@ def load(model: str, run: Run, console: "Console") -> "Pipeline":
     with console.status(f"loading {model}", spinner="dots"):
         from bluerider.pipeline import Pipeline
 
-    remote = MODELS[model].hub is not None if model in MODELS else "/" in model
+    remote = MODELS[model].hub is not None if model in MODELS else not Path(model).exists()
     if remote and not run.offline:
         from bluerider.cli.models import announce
         from bluerider.weights.load import open_model
@@ -93,7 +93,7 @@ def paint(
     painter.cells = [] if run.grid else None
     try:
         reports = painter.paint(jobs)
-    except (KeyboardInterrupt, BlueriderError):
+    except BaseException:  # Ctrl-C too
         if painter.written:
             last = painter.written[-1]
             console.print(f"{plural(len(painter.written))} written, the last: {last}", markup=False)

@@ -17,7 +17,7 @@ class Pairs(NamedTuple):
 
     picture: Tensor  # (B, 3, size, size), normalised for the vision tower
     small: Tensor  # (B, 3 * 32 * 32), the same pictures, what the appearance head must give back
-    index: Tensor  # (B,) which drawing
+    drawing: Tensor  # (B,) which drawing
     ids: Tensor  # (T, S)
     owner: Tensor  # (T,) row of the picture that each text names
 
@@ -68,11 +68,11 @@ class ClipStage(Stage):
         embedding, seen, words = half(self.net, self.dtype_, picture, batch.ids)
         scale = self.net.temperature.exp().clamp(max=60.0)
         proxies = F.normalize(self.net.proxies, dim=-1)
-        named = batch.index[batch.owner]
+        named = batch.drawing[batch.owner]
         logits = scale * F.normalize(words.float(), dim=-1) @ proxies.T  # (T, drawings)
         find = F.cross_entropy(logits, named)
         own = scale * F.normalize(embedding.float(), dim=-1) @ proxies.T  # (B, drawings)
-        name = F.cross_entropy(own, batch.index)
+        name = F.cross_entropy(own, batch.drawing)
         look = F.mse_loss(seen.float(), batch.small)
         right = (logits.argmax(dim=1) == named).float().mean()
         self.log_dict({"find": find, "name": name, "look": look, "right": right})

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,8 @@ Columns = dict[str, list[Any]]
 PARQUET = ("images-256.parquet", "names.parquet")
 PLAIN = ("images-256.zip", "names.json.gz")
 HOLDOUT = "holdout.json"
+# What files that are cut or mangled raise, besides pyarrow's own OSErrors and ValueErrors.
+DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,7 @@ def load_emoji(folder: str | Path) -> EmojiSet:
         names, keywords = by_language(table)
         holdout = tuple(json.loads(paths[2].read_text("utf-8")))
         return EmojiSet(pictures["emoji"], pictures["image"], names, keywords, holdout)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise BlueriderError(
             f"{folder}: the emoji set is damaged ({type(error).__name__}); "
             "prepare it again with `bluerider data emoji`"

@@ -22,7 +22,7 @@ class Asked(NamedTuple):
 
     ids: Tensor  # (B, S)
     mask: Tensor  # (B, S)
-    index: Tensor  # (B,) which drawing
+    drawing: Tensor  # (B,) which drawing
     blank: Tensor  # (B,) no words
     noise: Tensor  # (B, D)
     t: Tensor  # (B,)
@@ -69,15 +69,15 @@ class PriorStage(Stage):
         self.register_buffer("targets", net.normalise(embeddings).detach(), persistent=False)
 
     def training_step(self, batch: Asked, index: int) -> Tensor:
-        x0 = self.targets[batch.index]
+        x0 = self.targets[batch.drawing]
         x = self.schedule.noised(x0, batch.noise, batch.t).to(self.dtype_)
         seen, words = half(self.net, self.dtype_, x, batch.t, batch.ids, batch.mask)
         error = (seen.float() - x0).square().mean(dim=1)
         unit = nn.functional.normalize(self.targets, dim=-1)
         logits = SHARPNESS * nn.functional.normalize(words.float(), dim=-1) @ unit.T
         told = ~batch.blank
-        find = nn.functional.cross_entropy(logits[told], batch.index[told])
-        right = (logits.argmax(dim=1) == batch.index)[told].float().mean()
+        find = nn.functional.cross_entropy(logits[told], batch.drawing[told])
+        right = (logits.argmax(dim=1) == batch.drawing)[told].float().mean()
         late = error[(batch.t > 800) & told].mean()  # where words alone decide
         self.log_dict({"loss": error.mean().detach(), "late": late.detach(), "right": right})
         self.log("find", find.detach())

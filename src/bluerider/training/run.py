@@ -2,6 +2,7 @@
 the end.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -52,7 +54,11 @@ def train(stage: Stage, make: Any, folder: Path, *, say: Any, accelerator: str =
 
     Leaves `folder/net.safetensors`, the moving average under the stage's own parameter names.
     """
+    if finished(folder) >= stage.settings.steps:
+        say(f"{folder} is finished; for more, raise steps, or choose another --out")
+        return
     folder.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     saver = ModelCheckpoint(folder, save_last=True, every_n_train_steps=250, save_top_k=0)
     trainer = L.Trainer(
         accelerator=accelerator,
@@ -75,8 +81,17 @@ def save(stage: Stage, folder: Path) -> None:
     """Write the averaged weights beside, then rename."""
     state = {k: v.detach().contiguous() for k, v in stage.average.state_dict().items()}
     part = folder / "net.part"
-    save_file(state, part)
+    save_file(state, part, metadata={"steps": str(stage.settings.steps)})
     part.replace(folder / "net.safetensors")
+
+
+def finished(folder: Path) -> int:
+    """Steps after which a stage's weights were written; 0 where there are none."""
+    path = folder / "net.safetensors"
+    if not path.is_file():
+        return 0
+    with safe_open(path, "pt") as file:
+        return int((file.metadata() or {}).get("steps", 0))
 
 
 def threads(count: int) -> None:

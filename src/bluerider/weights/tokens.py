@@ -64,7 +64,7 @@ def clip_bpe(folder: Path) -> "Fast":
     ids = fast.token_to_id(begin), fast.token_to_id(end)
     if None in ids:
         raise WeightsError(f"{vocab}: lacks {begin} or {end}")
-    fast.add_special_tokens(sorted({begin, end}, key=fast.token_to_id))
+    fast.add_special_tokens(sorted({begin, end}, key=lambda word: fast.token_to_id(word) or 0))
     fast.normalizer = normalizers.Sequence(
         [
             normalizers.NFC(),

@@ -1,0 +1,121 @@
+"""Every stage, a few steps on a handful of drawings, ends in a model folder that paints."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from bluerider.errors import InputError
+from bluerider.pipeline import Pipeline
+from bluerider.training.emoji import EmojiSet
+from bluerider.training.recipe import STAGES, Recipe
+from bluerider.training.stages import Workshop, export
+
+TINY = """
+name: tiny
+nets:
+  text: {vocab: 320, width: 32, layers: 1, heads: 2, mlp: 64, tokens: 16, embed_dim: 32,
+         activation: gelu, bos: 1, eos: 3, pad: 0}
+  image: {size: 32, patch: 8, width: 32, layers: 1, heads: 2, mlp: 64, embed_dim: 32,
+          activation: gelu}
+  autoencoder: {channels: [32, 32, 32, 32], depth: 1, codes: 8}
+  prior: {embed_dim: 32, text_dim: 32, tokens: 16, layers: 1, heads: 2, head_dim: 16}
+  unet: {in_channels: 4, out_channels: 8, channels: [32, 32, 32], depth: 1,
+         attends: [false, true, true], context_dim: 16, head_dim: 16}
+  conditioner: {kind: image, context_dim: 16, time_dim: 128, image_dim: 32, tokens: 32}
+  prior_schedule: {kind: cosine, predict: x0, clamp: 10.0, spacing: linspace, offset: 0}
+  schedule: {kind: linear, predict: eps, clamp: 2.5, spacing: leading}
+stages:
+  tokenizer: {alphabet: 60}
+  autoencoder: {steps: 2, batch: 2, rate: 1.0e-3, crop: 32}
+  clip: {steps: 2, batch: 3, rate: 1.0e-3, each: 2, look: 1.0}
+  prior: {steps: 2, batch: 4, rate: 1.0e-3, drop: 0.5}
+  decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, variants: 2}
+"""
+
+
+def drawing(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (16, 16, 4), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "WEBP", lossless=True)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(TINY)
+    return Recipe.load(path)
+
+
+@pytest.fixture(scope="module")
+def emoji() -> EmojiSet:
+    signs = ["a", "b", "c", "d", "e"]
+    names = {"en": {s: f"thing {s}" for s in signs}, "ru": {s: f"вещь {s}" for s in signs}}
+    words = {lang: {s: ["word"] for s in signs} for lang in names}
+    return EmojiSet(signs, [drawing(i) for i in range(5)], names, words, ("e",))
+
+
+def workshop(recipe: Recipe, emoji: EmojiSet, out: Path) -> Workshop:
+    shop = Workshop(recipe, out, out, accelerator="cpu")
+    shop.__dict__["emoji"] = emoji
+    return shop
+
+
+@pytest.fixture(scope="module")
+def trained(recipe: Recipe, emoji: EmojiSet, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    shop = workshop(recipe, emoji, tmp_path_factory.mktemp("run"))
+    for stage in STAGES:
+        shop.run(stage, lambda text: None)
+    return shop
+
+
+def test_stages_end_in_a_model_that_paints(trained: Workshop, tmp_path: Path) -> None:
+    export(trained, tmp_path / "model", torch.float32)
+    result = Pipeline.load(tmp_path / "model", device="cpu").generate("thing a", seed=1, steps=2)
+    assert result.images[0].size == (result.request.width, result.request.height)
+
+
+def test_a_finished_stage_is_not_run_again(trained: Workshop) -> None:
+    said: list[str] = []
+    trained.run("prior", said.append)
+    assert "is finished" in said[0]
+
+
+def test_training_goes_on_from_exported_weights(trained: Workshop, tmp_path: Path) -> None:
+    export(trained, tmp_path / "model", torch.float32)
+    again = workshop(trained.recipe, trained.emoji, tmp_path / "run")
+    again.init = tmp_path / "model"
+    ours, theirs = again.fresh("unet").state_dict(), trained.trained("unet").state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_stage_asks_for_the_one_before(recipe: Recipe, emoji: EmojiSet, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="stage clip is not finished"):
+        workshop(recipe, emoji, tmp_path).run("prior", lambda text: None)
+
+
+def test_held_out_drawings_are_seen_in_no_stage(emoji: EmojiSet) -> None:
+    assert [emoji.emoji[i] for i in emoji.seen] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("change", ["stepz=3", "steps", "steps=many", "precision=int8"])
+def test_a_wrong_change_is_refused(recipe: Recipe, change: str) -> None:
+    with pytest.raises(InputError):
+        recipe.changed("prior", [change])
+
+
+def test_the_shipped_recipe_fits_the_budget() -> None:
+    from bluerider.training.stages import KINDS
+
+    recipe = Recipe.load()
+    with torch.device("meta"):
+        nets = [kind(recipe.nets[name]) for name, kind in KINDS.items()]
+    assert sum(p.numel() for net in nets for p in net.parameters()) <= 32_000_000
+
+
+def test_the_log_tells_the_loss(trained: Workshop) -> None:
+    assert (trained.out / "prior" / "log").is_dir()

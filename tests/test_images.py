@@ -234,7 +234,7 @@ def test_nan_is_not_painted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "across", "size"), [(1, None, (68, 68)), (4, None, (136, 136)), (5, 5, (340, 68))]
+    ("count", "across", "size"), [(1, None, (72, 72)), (4, None, (140, 140)), (5, 5, (344, 72))]
 )
 def test_a_sheet_holds_every_picture(count: int, across: int | None, size: tuple[int, int]) -> None:
     colours = [(20 * index, 0, 0) for index in range(count)]
@@ -363,6 +363,16 @@ def test_a_trailing_slash_makes_a_folder_of_any_name(tmp_path: Path) -> None:
     place = Destination.of(f"{tmp_path}/a.png/", count=2)
     assert place.path(7) == tmp_path / "a.png" / "7.png"
     assert place.path(7, line=3) == tmp_path / "a.png" / "3-7.png"
+
+
+@pytest.mark.parametrize(("given", "name"), [(".", "b-grid.png"), ("..", "a-grid.png")])
+def test_the_sheet_of_a_folder_named_by_dots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, name: str
+) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    place = Destination(place=Path(given), single=False)
+    assert place.sheet.name == name
 
 
 def test_pictures_of_a_result_are_saved_by_seed(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ class Destination:
         """The contact sheet beside the file or beside the folder."""
         if self.single:
             return self.place.with_name(f"{self.place.stem}-grid{self.place.suffix}")
-        folder = self.place.resolve()
+        folder = self.place if self.place.name not in ("", "..") else self.place.resolve()
         return folder.with_name(f"{folder.name or 'pictures'}-grid.png")
 
 

@@ -16,7 +16,7 @@ transformers = pytest.importorskip("transformers")
 
 TEXTS = [
     "a photo of an astronaut",
-    "It's  Nina's dog!!  (2 of 10)\n\ttoday",
+    "It's  Nina's dog??  (2 of 10)\n\ttoday",
     "красное ЯБЛОКО, ёж",
     "一只戴帽子的猫",
     "हिन्दी में सेब",
@@ -25,6 +25,7 @@ TEXTS = [
     "the the the thethe",
     "<|endoftext|> inside",
 ]
+# No '!' above: transformers takes it for the padding wherever it stands, CLIP's own code does not.
 CONFIG = catalog.BIGG_TEXT
 
 

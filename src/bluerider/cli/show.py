@@ -38,6 +38,6 @@ def show(
     width = max(map(len, request), default=0)
     for name, value in request.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        sys.stdout.write(f"{printable(name):<{width}}  {printable(text)}\n")
+        sys.stdout.write(f"{printable(name):<{width}}  {printable(text)}".rstrip() + "\n")
     if sys.stdout.isatty():
         sys.stderr.write(f'repeat it: bluerider generate --like "{Path(file)}"\n')

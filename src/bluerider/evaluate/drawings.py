@@ -1,5 +1,6 @@
 """The drawings that pictures are compared with, at 32 x 32, and their names, as shipped."""
 
+import hashlib
 import io
 import json
 import lzma
@@ -34,6 +35,14 @@ class Drawings:
     def place(self) -> dict[str, int]:
         """Index of each emoji."""
         return {emoji: i for i, emoji in enumerate(self.emoji)}
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes with the drawings and their names."""
+        hashed = hashlib.sha256(self.pictures.tobytes())
+        hashed.update(repr((self.emoji, sorted(self.holdout))).encode())
+        hashed.update(json.dumps(self.names, sort_keys=True).encode())
+        return hashed.hexdigest()[:16]
 
 
 def crop_drawings(

@@ -1,5 +1,6 @@
 """Retrieval: which drawing is nearest to a picture, and how sure a share of hits is."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -23,11 +24,12 @@ def squared_errors(pictures: NDArray[np.uint8], drawings: NDArray[np.uint8]) -> 
 
 
 def rank_targets(errors: NDArray[np.float64], targets: Ranks) -> Ranks:
-    """Place (P,) of the drawing asked for, 0 = nearest; of equal drawings the earlier is first."""
+    """Place (P,) of the drawing asked for: how many drawings are strictly nearer; 0 = nearest.
+
+    Ties are shared, so that of identical drawings each counts as found when one of them is painted.
+    """
     own = errors[np.arange(len(errors)), targets][:, None]
-    earlier = np.arange(errors.shape[1]) < targets[:, None]
-    nearer = (errors < own) | ((errors == own) & earlier)
-    return np.asarray(nearer.sum(axis=1), np.int64)
+    return np.asarray((errors < own).sum(axis=1), np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,21 +54,34 @@ class Score:
         return asdict(self)
 
 
-def share_of(groups: list[NDArray[np.bool_]]) -> Share:
-    """Mean over groups of their shares of hits; prompts are resampled inside each group."""
+def score(*groups: Ranks, things: Sequence[Ranks] | None = None) -> Score:
+    """The score of one group of ranks, or the mean score over several, each counting the same.
+
+    `things` names what each rank is of. Groups may share things (one drawing asked for in many
+    languages); a thing is resampled in all of them at once, for its ranks are not independent.
+    """
+    if things is None:
+        ends = np.cumsum([len(ranks) for ranks in groups])
+        things = [np.arange(end - len(ranks), end) for ranks, end in zip(groups, ends, strict=True)]
+    shares = (share_of([ranks < limit for ranks in groups], things) for limit in (1, 5))
+    top1, top5 = shares
+    return Score(count=sum(map(len, groups)), top1=top1, top5=top5)
+
+
+def share_of(groups: Sequence[NDArray[np.bool_]], things: Sequence[Ranks]) -> Share:
+    """Mean over groups of their shares of hits, with its percentile bootstrap over things."""
+    names, places = np.unique(np.concatenate(things), return_inverse=True)
+    hits, asked = np.zeros((2, len(names), len(groups)))
+    start = 0
+    for column, group in enumerate(groups):
+        rows = places[start : start + len(group)]
+        hits[rows, column], asked[rows, column] = group, 1
+        start += len(group)
+    values = hits.sum(0) / asked.sum(0)
     chance = np.random.default_rng(0)
-    total = np.zeros(RESAMPLES)
-    for hits in groups:
-        total += chance.binomial(len(hits), hits.mean(), RESAMPLES) / len(hits)
-    low, high = np.quantile(total / len(groups), (0.025, 0.975))
-    value = float(np.mean([hits.mean() for hits in groups]))
-    return Share(value=value, low=float(low), high=float(high))
-
-
-def score(*groups: Ranks) -> Score:
-    """The score of one group of ranks, or the mean score over several, each counting the same."""
-    return Score(
-        count=sum(map(len, groups)),
-        top1=share_of([ranks < 1 for ranks in groups]),
-        top5=share_of([ranks < 5 for ranks in groups]),
-    )
+    draws = chance.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
+    counts = draws @ asked
+    # A draw that misses all of a small group says nothing of it: its own share stands in.
+    resampled = np.where(counts > 0, draws @ hits / np.maximum(counts, 1), values)
+    low, high = np.quantile(resampled.mean(1), (0.025, 0.975))
+    return Share(value=float(values.mean()), low=float(low), high=float(high))

@@ -1,5 +1,6 @@
 """Names in many languages -> pictures -> which drawing is nearest: the retrieval measure."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,7 +16,8 @@ from bluerider.evaluate.journal import Journal
 from bluerider.evaluate.retrieval import Ranks, Score, rank_targets, score, squared_errors
 from bluerider.request import Request, Result
 
-ORDER = 2022  # seeds the one order of drawings whose beginning is every language's subset
+ORDER = "murnau"  # seeds the one order of drawings whose beginning is every language's subset
+OTHERS = 100  # names of a language other than English, unless told
 SMALL = 64  # px; what is kept of a picture for the contact sheets
 
 
@@ -83,16 +85,21 @@ def parse_languages(text: str, drawings: Drawings) -> list[str]:
 
 
 def fixed_order(drawings: Drawings) -> Ranks:
-    """All places (N,) of the set in the order from which subsets are taken."""
-    return np.random.default_rng(ORDER).permutation(len(drawings.emoji))
+    """All places (N,) of the set in the order from which subsets are taken: by SHA-256.
+
+    So the order is the same with every version of NumPy, and when drawings join the set.
+    """
+    keys = [hashlib.sha256(f"{ORDER} {emoji}".encode()).digest() for emoji in drawings.emoji]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
 
 
 def choose_words(
-    drawings: Drawings, languages: Sequence[str], *, english: int, others: int
+    drawings: Drawings, languages: Sequence[str], subset: int | None = None
 ) -> list[Word]:
-    """The names to paint in each language: the first outside the holdout, in one random order.
+    """The names to paint: the first `subset` outside the holdout of one random order.
 
-    The order never changes: a smaller subset is the beginning of a larger one.
+    None stands for all of them in English and 100 in every other language. The order is one for all
+    languages and never changes: a smaller subset is the beginning of a larger one.
     """
     order = fixed_order(drawings).tolist()
     open_to_all = [i for i in order if drawings.emoji[i] not in drawings.holdout]
@@ -100,7 +107,7 @@ def choose_words(
     for language in languages:
         names = drawings.names[language]
         named = [i for i in open_to_all if drawings.emoji[i] in names]
-        for i in named[: english if language == "en" else others]:
+        for i in named[: subset or (None if language == "en" else OTHERS)]:
             emoji = drawings.emoji[i]
             words.append(Word(language=language, emoji=emoji, prompt=names[emoji], target=i))
     return words
@@ -149,18 +156,18 @@ def measure(painted: Sequence[Painted], drawings: Drawings) -> Report:
     turn = np.argsort(fixed_order(drawings))
     for one in sorted(painted, key=lambda one: int(turn[one.word.target])):
         groups.setdefault(one.word.language, []).append(one)
-    ranks, truth, shuffled = {}, [], []
-    for language, group in groups.items():
-        targets = targets_of(group)
+    things = [targets_of(group) for group in groups.values()]
+    ranks, truth, shuffled = [], [], []
+    for targets, group in zip(things, groups.values(), strict=True):
         errors = errors_of(group, drawings)
-        ranks[language] = rank_targets(errors, targets)
+        ranks.append(rank_targets(errors, targets))
         # One step along the fixed random order: every word meets the picture of another.
         shuffled.append(rank_targets(errors, np.roll(targets, 1)))
         own = squared_errors(drawings.pictures[targets], drawings.pictures)
         truth.append(rank_targets(own, targets))
     return Report(
-        languages={language: score(found) for language, found in ranks.items()},
-        mean=score(*ranks.values()),
-        truth=score(*truth),
-        shuffled=score(*shuffled),
+        languages={language: score(found) for language, found in zip(groups, ranks, strict=True)},
+        mean=score(*ranks, things=things),
+        truth=score(*truth, things=things),
+        shuffled=score(*shuffled, things=things),
     )

@@ -371,8 +371,7 @@ def test_the_sheet_of_a_folder_named_by_dots(
 ) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a" / "b")
-    place = Destination(place=Path(given), single=False)
-    assert place.sheet.name == name
+    assert Destination.of(given, count=2).sheet.name == name
 
 
 def test_pictures_of_a_result_are_saved_by_seed(tmp_path: Path) -> None:

@@ -174,6 +174,8 @@ class Destination:
 
         Raises InputError: a missing or unwritable parent folder, one file for several pictures.
         """
+        if not str(path).strip():
+            raise InputError(f"-o {str(path)!r}: name a file or a folder, such as outputs")
         place = Path(path)
         single = place.suffix.lower() in FORMATS and not str(path).endswith(("/", os.sep))
         try:
@@ -190,8 +192,6 @@ class Destination:
 
     @staticmethod
     def _check(place: Path, single: bool, count: int) -> None:
-        if not str(place).strip() or str(place) == ".":
-            raise InputError(f"-o {str(place)!r}: name a file or a folder, such as outputs")
         if single and count > 1:
             raise InputError(
                 f"-o {place}: one file for {count} pictures; name a folder, such as {place.stem}/"

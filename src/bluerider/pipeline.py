@@ -89,6 +89,7 @@ class Pipeline:
 
     def __init__(self, files: ModelFiles, *, device: str = "auto", dtype: str = "auto") -> None:
         self.files = files
+        check_plain(files)
         self.device = choose_device(device)
         size = sum(file.stat().st_size for file in files.parts["unet"].glob("*.safetensors")) // 2
         self.dtype = choose_dtype(dtype, self.device, size)
@@ -348,3 +349,13 @@ def to_images(pixels: Tensor) -> list[Image.Image]:
     """(B, 3, H, W) in [-1, 1] -> pictures."""
     levels = ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return [Image.fromarray(p) for p in levels.movedim(1, -1).cpu().numpy()]
+
+
+def check_plain(files: ModelFiles) -> None:
+    """Whether words alone are enough for this model. Raises InputError for inpainting and depth."""
+    unet, conditioner = files.config("unet")
+    if conditioner.hint or unet.in_channels != files.config("autoencoder").latent_channels:
+        raise InputError(
+            f"{files.name}: this model needs a picture beside the words, which this version cannot "
+            "give it; use the plain model, e.g. kandinsky-2.2"
+        )

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.cli.fake_pipeline import FakePipeline, install
 
 from bluerider.cli.main import main
+from tests.cli.fake_pipeline import FakePipeline, install
 
 FAKE = Path(__file__).with_name("fake_pipeline.py")
 

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run
-from tests.cli.fake_pipeline import FakePipeline
 from PIL import Image
 
 from bluerider import images
 from bluerider.request import MAX_TEXT
+from tests.cli.conftest import Run
+from tests.cli.fake_pipeline import FakePipeline
 
 HUGE = str(2**63)
 BAD = {

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run
-from tests.cli.fake_pipeline import FakePipeline, colour
 from PIL import Image
 
 from bluerider.images import read_request
 from bluerider.request import Request
+from tests.cli.conftest import Run
+from tests.cli.fake_pipeline import FakePipeline, colour
 
 
 def names(folder: Path) -> list[str]:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run
 
 from bluerider import __version__
 from bluerider.cli.main import COMMANDS, load, main
+from tests.cli.conftest import Run
 
 HEAVY = ("torch", "transformers", "lightning", "pydantic", "numpy", "PIL", "diffusers")
 Start = Callable[..., subprocess.Popen[str]]

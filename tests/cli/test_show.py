@@ -2,10 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run
 from PIL import Image
 
 from bluerider.images import write
+from tests.cli.conftest import Run
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])

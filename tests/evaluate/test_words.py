@@ -1,5 +1,7 @@
 """The retrieval measure on a few drawings with a painter that is right, wrong or stopped."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,8 @@ from bluerider.evaluate.words import choose_words, measure, paint_words, parse_l
 RUN = {"model": "fake", "seed": 0}
 
 
-def words_of(drawings, languages=("en",), english=9, others=5):
-    return choose_words(drawings, languages, english=english, others=others)
+def words_of(drawings, languages=("en",), subset=9):
+    return choose_words(drawings, languages, subset)
 
 
 def test_errors_are_mean_squares(noise) -> None:
@@ -23,9 +25,9 @@ def test_errors_are_mean_squares(noise) -> None:
     np.testing.assert_allclose(squared_errors(a, b), plain, rtol=1e-12)
 
 
-def test_of_equal_drawings_the_earlier_is_first() -> None:
-    errors = np.array([[1.0, 1.0, 3.0], [1.0, 1.0, 3.0]])
-    assert rank_targets(errors, np.array([0, 1])).tolist() == [0, 1]
+def test_equal_drawings_do_not_count_against_each_other() -> None:
+    errors = np.array([[1.0, 1.0, 3.0], [1.0, 1.0, 3.0], [1.0, 1.0, 3.0]])
+    assert rank_targets(errors, np.array([0, 1, 2])).tolist() == [0, 0, 2]
 
 
 def test_score_counts_first_and_first_five() -> None:
@@ -44,17 +46,38 @@ def test_mean_score_weighs_languages_alike() -> None:
     assert found.top1.value == 0.5
 
 
+def test_what_languages_share_is_resampled_together() -> None:
+    ranks, things = np.array([0, 7] * 50), np.arange(100)
+    one = score(ranks).top1
+    alike = score(ranks, ranks, ranks, things=[things] * 3).top1
+    apart = score(ranks, ranks, ranks).top1
+    assert (alike.low, alike.high) == pytest.approx((one.low, one.high))
+    assert apart.high - apart.low < 0.7 * (one.high - one.low)
+
+
 def test_words_leave_the_holdout_out(drawings) -> None:
-    chosen = words_of(drawings, english=100)
+    chosen = words_of(drawings, subset=None)
     assert sorted(word.emoji for word in chosen) == sorted(drawings.emoji[:-1])
 
 
 def test_a_smaller_subset_begins_a_larger_one(drawings) -> None:
-    assert words_of(drawings, english=4) == words_of(drawings, english=8)[:4]
+    assert words_of(drawings, subset=4) == words_of(drawings, subset=8)[:4]
+
+
+def test_the_order_does_not_depend_on_the_set(drawings) -> None:
+    fewer = replace(drawings, emoji=drawings.emoji[::-2], pictures=drawings.pictures[::-2])
+    left = [word.emoji for word in words_of(drawings) if word.emoji in fewer.emoji]
+    assert [word.emoji for word in words_of(fewer)] == left
+
+
+def test_other_languages_get_fewer_names_unless_told(drawings, monkeypatch) -> None:
+    monkeypatch.setattr("bluerider.evaluate.words.OTHERS", 2)
+    chosen = words_of(drawings, ("en", "xx"), subset=None)
+    assert [sum(word.language == name for word in chosen) for name in ("en", "xx")] == [9, 2]
 
 
 def test_a_language_without_some_names_skips_them(drawings) -> None:
-    chosen = words_of(drawings, ("xx",), others=10)
+    chosen = words_of(drawings, ("xx",), subset=10)
     assert {word.emoji for word in chosen} == set(drawings.emoji[:6])
 
 
@@ -72,7 +95,7 @@ def test_unknown_languages_are_refused(text, drawings) -> None:
 def test_a_right_painter_scores_all(drawings, painter) -> None:
     report = measure(list(paint_words(painter(), words_of(drawings, ("en", "xx")))), drawings)
     assert report.languages["en"].top1.value == 1.0
-    assert report.mean.count == 14
+    assert report.mean.count == 15
     assert report.truth.top1.value == 1.0
     assert report.shuffled.top1.value == 0.0
 
@@ -140,12 +163,12 @@ def test_a_damaged_journal_is_told_in_one_line(tmp_path) -> None:
 
 
 def test_a_hit_is_green(drawings, painter) -> None:
-    painted = list(paint_words(painter(), words_of(drawings, english=1)))
+    painted = list(paint_words(painter(), words_of(drawings, subset=1)))
     assert next(draw_sheets(painted, drawings)).getpixel((0, 0)) == FIRST
 
 
 def test_a_miss_is_red(drawings, painter) -> None:
-    word = words_of(drawings, english=1)[0]
+    word = words_of(drawings, subset=1)[0]
     painted = list(paint_words(painter(), words_of(drawings)))
     far = max(
         painted,

@@ -2,6 +2,7 @@
 noise.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 import torch
 from diffusers import KandinskyV22Pipeline, KandinskyV22PriorPipeline
 
+from bluerider.errors import InputError
+from bluerider.nets.unet import UNet
 from bluerider.pipeline import DECODER_NOISE, PRIOR_NOISE, Pipeline
 
 STEPS, SEED, SIDE = 5, 3, 64
@@ -74,3 +77,13 @@ def test_embedding_equals_diffusers(tiny_model: Path, theirs: Any) -> None:
         *_, (_, _, ours) = pipe._imagine(["abc"], [""], [SEED], settings)
     # diffusers rounds 1 - alpha_bar[0] in float32, which stretches its last step by about 5e-4
     assert (ours - expected).abs().max() <= 1e-3 * expected.abs().max()
+
+
+def test_a_model_that_needs_a_picture_is_refused(
+    tiny_parts: dict[str, Any], save_tiny: Any, tmp_path: Path
+) -> None:
+    plain, conditioner = tiny_parts["unet"]
+    inpaint = UNet(replace(plain.config, in_channels=9))
+    save_tiny(tmp_path / "inpaint", unet=(inpaint, conditioner))
+    with pytest.raises(InputError, match="needs a picture"):
+        Pipeline.load(tmp_path / "inpaint")

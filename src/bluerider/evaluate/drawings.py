@@ -32,11 +32,6 @@ class Drawings:
     holdout: frozenset[str]
 
     @cached_property
-    def place(self) -> dict[str, int]:
-        """Index of each emoji."""
-        return {emoji: i for i, emoji in enumerate(self.emoji)}
-
-    @cached_property
     def digest(self) -> str:
         """Changes with the drawings and their names."""
         hashed = hashlib.sha256(self.pictures.tobytes())

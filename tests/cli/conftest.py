@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -66,6 +67,8 @@ def start(here: Path) -> Callable[..., subprocess.Popen[str]]:
     """The same in a process of its own, each fake step taking `pause` seconds."""
 
     def process(*arguments: str, pause: float = 0.0, **options: Any) -> subprocess.Popen[str]:
+        # A shell that runs the tests in the background makes its children ignore Ctrl-C.
+        options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         return subprocess.Popen(
             [sys.executable, str(FAKE), str(pause), *arguments],
             stdout=options.pop("stdout", subprocess.PIPE),

@@ -16,7 +16,7 @@ ROOT = Path(bluerider.__file__).parent
 # A layer is a row of houses; a house imports from rows above it in this table and from itself.
 LAYERS = (
     ("errors",),
-    ("config",),
+    ("config", "files"),
     ("catalog",),
     ("request",),
     ("nets", "diffusion", "tokenizers", "images", "prompts"),
@@ -31,7 +31,7 @@ SHELL = ("cli", "server")
 INSIDE = ("training", "evaluate", "guide", "server")
 # A result saves itself; what writes pictures is imported when it does.
 LAZY = {("bluerider.request", "bluerider.images")}
-LIGHT = ("errors", "config", "catalog", "request", "guide", "server", "cli")
+LIGHT = ("errors", "files", "config", "catalog", "request", "guide", "server", "cli")
 HEAVY = ("torch", "numpy", "PIL", "pydantic", "transformers", "lightning", "diffusers", "pyarrow")
 # What the oracles in the dev extra are for: tests and benchmarks.
 ORACLES = ("transformers", "diffusers", "peft", "accelerate", "torchvision")

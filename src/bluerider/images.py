@@ -10,12 +10,12 @@ import json
 import os
 import secrets
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil, sqrt
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from PIL import (
 )
 
 from bluerider.errors import BlueriderError, InputError
+from bluerider.files import write_whole
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 ACCEPTED = "PNG, JPEG and WebP are accepted"
@@ -61,7 +62,7 @@ def open_picture(path: str | Path) -> Picture:
             image.seek(0)
             image.load()
             upright = ImageOps.exif_transpose(image)
-            rgb = _over_white(upright)
+            rgb = over_white(upright)
     notes = [f"{name} is animated ({frames} frames); the first was taken"] if frames > 1 else []
     return Picture(rgb, notes)
 
@@ -243,7 +244,7 @@ def write(image: Image.Image, path: Path, *, request: Mapping[str, Any] | None =
     data = encode(image, path.suffix, request)
     try:
         path.parent.mkdir(exist_ok=True)
-        _replace(path, data)
+        write_whole(path, data)
     except OSError as error:
         raise BlueriderError(
             f"cannot write {path}: {error.strerror or error}; nothing was changed there"
@@ -336,7 +337,7 @@ def _decoding(name: str) -> Iterator[None]:
             raise InputError(f"{name} is damaged or cut short; a whole picture is needed") from None
 
 
-def _over_white(image: Image.Image) -> Image.Image:
+def over_white(image: Image.Image) -> Image.Image:
     """Any mode as RGB: 16 bits scaled to 8, transparency laid over white."""
     if image.mode.startswith("I"):
         levels = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
@@ -367,33 +368,11 @@ def _try_writing(folder: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Write beside under another name, make it durable, then take the name in one step."""
-    target = Path(os.path.realpath(path))  # a link keeps pointing where it did
-    part = target.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with open(part, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    except BaseException:  # Ctrl-C too leaves no half file
-        part.unlink(missing_ok=True)
-        raise
-
-
 @contextmanager
 def opened(path: str | Path) -> Iterator[Image.Image]:
     """A picture in its own mode, its pixels not yet decoded. Raises InputError, while used too."""
     with _decoding(Path(path).name), _opened(path) as image:
         yield image
-
-
-def replace_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write any file whole or not at all. Raises OSError."""
-    buffer = io.BytesIO()
-    write(buffer)
-    _replace(path, buffer.getvalue())
 
 
 def make_folder(path: Path) -> None:

@@ -1,6 +1,5 @@
 """Words -> pictures: the one Python API."""
 
-import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from bluerider.diffusion.denoiser import Denoiser
 from bluerider.diffusion.samplers import rule_named, sample
 from bluerider.diffusion.schedule import Schedule
 from bluerider.errors import InputError
+from bluerider.images import from_array
 from bluerider.nets.autoencoder import Autoencoder
 from bluerider.nets.clip import TextTower
 from bluerider.nets.conditioner import ImageConditioner
@@ -220,7 +220,7 @@ class Pipeline:
             request = replace(prompt, **fields) if fields else prompt
         else:
             request = Request(prompt=prompt, **{"model": self.name, **fields})
-        return request.resolve(self.defaults, seed=secrets.randbits(32))
+        return request.resolve(self.defaults)
 
     def warnings(self, request: Request) -> list[str]:
         """What the user should know: words that do not fit the model."""
@@ -255,7 +255,7 @@ class Pipeline:
                         total=len(jobs),
                         preview=value if stage == "decoder" else None,
                     )
-                    pictures = to_images(value) if stage == "pixels" else []
+                    pictures = [from_array(p) for p in value] if stage == "pixels" else []
                     yield event, list(zip(chunk, pictures, strict=False))
                 done += len(chunk)
 
@@ -277,7 +277,8 @@ class Pipeline:
             yield "decoder", step, steps, x0
             latent = x
         assert latent is not None
-        yield "pixels", 1, 1, self.autoencoder.decode(latent.to(self.dtype)).float()
+        pixels = self.autoencoder.decode(latent.to(self.dtype)).float()
+        yield "pixels", 1, 1, pixels.movedim(1, -1).cpu().numpy()
 
     def _imagine(
         self, prompts: list[str], negatives: list[str], seeds: list[int], settings: Request
@@ -343,12 +344,6 @@ class Pipeline:
         start = noise() / steps[0].scale
         for index, x, x0 in sample(denoise, start, steps, rule, noise):
             yield index + 1, len(steps) - 1, x * steps[-1].scale, x0
-
-
-def to_images(pixels: Tensor) -> list[Image.Image]:
-    """(B, 3, H, W) in [-1, 1] -> pictures."""
-    levels = ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return [Image.fromarray(p) for p in levels.movedim(1, -1).cpu().numpy()]
 
 
 def check_plain(files: ModelFiles) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bluerider.cli.models import announce
 from bluerider.images import read_request
 from bluerider.request import Request
 from tests.cli.conftest import Run
@@ -84,9 +85,9 @@ def test_model_and_machine_reach_the_loader(run: Run, fake: type[FakePipeline]) 
     (Path("mine")).mkdir()
     flags = ("--model", "mine", "--device", "cpu", "--dtype", "float32", "--prior", "p")
     assert run("generate", "x", *flags, "--offline").code == 0
-    assert fake.loads == [
-        {"model": "mine", "device": "cpu", "dtype": "float32", "prior": "p", "offline": True}
-    ]
+    asked = {"model": "mine", "device": "cpu", "dtype": "float32", "prior": "p", "offline": True}
+    (load,) = fake.loads
+    assert load == {**asked, "announce": announce}
 
 
 def test_no_path_of_the_machine_is_stored(run: Run, here: Path) -> None:

@@ -165,8 +165,8 @@ class Task:
 
     def keep(self, facts: dict[str, Any], painted: list["Painted"]) -> None:
         """Write words.json and the contact sheets, and say where."""
-        from bluerider.evaluate.drawings import write_whole
         from bluerider.evaluate.sheets import save_sheets
+        from bluerider.files import write_whole
 
         text = json.dumps(facts, indent=2, ensure_ascii=False)
         write_whole(self.place / "words.json", text.encode() + b"\n")

@@ -3,7 +3,6 @@
 import json
 import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bluerider.cli.jobs import Job
@@ -67,19 +66,18 @@ def check_embeddable(jobs: list[Job], run: Run, place: "Destination") -> None:
 
 def load(model: str, run: Run, console: "Console") -> "Pipeline":
     """The pipeline; says what is fetched before it is fetched."""
-    from bluerider.catalog import MODELS
-
     with console.status(f"loading {model}", spinner="dots"):
         from bluerider.pipeline import Pipeline
 
-    remote = MODELS[model].hub is not None if model in MODELS else not Path(model).exists()
-    if remote and not run.offline:
-        from bluerider.cli.models import announce
-        from bluerider.weights.load import open_model
+    from bluerider.cli.models import announce
 
-        open_model(model, prior=run.prior, announce=announce)
     return Pipeline.load(
-        model, device=run.device, dtype=run.dtype, prior=run.prior, offline=run.offline
+        model,
+        device=run.device,
+        dtype=run.dtype,
+        prior=run.prior,
+        offline=run.offline,
+        announce=announce,
     )
 
 

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bluerider.images import over_white
+
 Array = NDArray[np.uint8]
 
 SIZE = 32
@@ -24,14 +26,6 @@ def bounding_box(pixels: Array) -> tuple[int, int, int, int]:
     if not len(rows):
         return 0, 0, pixels.shape[1], pixels.shape[0]
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def over_white(image: Image.Image) -> Image.Image:
-    """RGB, with what is transparent shown on white."""
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
 
 
 def crop_square(image: Image.Image, size: int = SIZE) -> Array:

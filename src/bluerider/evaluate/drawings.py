@@ -4,8 +4,6 @@ import hashlib
 import io
 import json
 import lzma
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +14,7 @@ from PIL import Image
 
 from bluerider.errors import BlueriderError, InputError
 from bluerider.evaluate.crop import SIZE, Array, crop_square
+from bluerider.files import write_whole
 
 SHIPPED = Path(__file__).parent / "data"
 COLUMNS = 42
@@ -113,18 +112,3 @@ def split(picture: Array, count: int) -> Array:
         raise ValueError(f"contact image of shape {picture.shape} for {count} drawings")
     grid = picture.reshape(rows, SIZE, COLUMNS, SIZE, 3).transpose(0, 2, 1, 3, 4)
     return grid.reshape(-1, SIZE, SIZE, 3)[:count].copy()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, then rename: a reader sees the old file or the new one."""
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).chmod(0o644)
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise

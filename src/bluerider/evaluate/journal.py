@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from bluerider.errors import BlueriderError, InputError
-from bluerider.evaluate.drawings import write_whole
+from bluerider.files import write_whole
 
 JOURNAL = "words.jsonl"
 Key = tuple[str, str]  # language, emoji

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from bluerider.evaluate.drawings import Drawings, write_whole
+from bluerider.evaluate.drawings import Drawings
 from bluerider.evaluate.retrieval import rank_targets, squared_errors
 from bluerider.evaluate.words import SMALL, Painted
+from bluerider.files import write_whole
+from bluerider.images import sheet
 
 PAIRS_ACROSS, PAIRS_DOWN = 8, 10
 FRAME = 4  # px around each pair
@@ -36,14 +38,8 @@ def draw_sheets(painted: Sequence[Painted], drawings: Drawings) -> Iterator[Imag
         draw_pair(one, Image.fromarray(drawings.pictures[one.word.target]), int(rank))
         for one, rank in zip(painted, ranks, strict=True)
     ]
-    width, height = pairs[0].size
     for start in range(0, len(pairs), PAIRS_ACROSS * PAIRS_DOWN):
-        page = pairs[start : start + PAIRS_ACROSS * PAIRS_DOWN]
-        rows = -(-len(page) // PAIRS_ACROSS)
-        sheet = Image.new("RGB", (PAIRS_ACROSS * width, rows * height), "white")
-        for i, pair in enumerate(page):
-            sheet.paste(pair, (i % PAIRS_ACROSS * width, i // PAIRS_ACROSS * height))
-        yield sheet
+        yield sheet(pairs[start : start + PAIRS_ACROSS * PAIRS_DOWN], across=PAIRS_ACROSS, gap=0)
 
 
 def save_sheets(painted: Sequence[Painted], drawings: Drawings, folder: Path) -> list[Path]:
@@ -53,9 +49,9 @@ def save_sheets(painted: Sequence[Painted], drawings: Drawings, folder: Path) ->
     paths = []
     for language in sorted({one.word.language for one in painted}):
         group = [one for one in painted if one.word.language == language]
-        for number, sheet in enumerate(draw_sheets(group, drawings), start=1):
+        for number, page in enumerate(draw_sheets(group, drawings), start=1):
             encoded = io.BytesIO()
-            sheet.save(encoded, "PNG")
+            page.save(encoded, "PNG")
             paths.append(place / f"{language}-{number}.png")
             write_whole(paths[-1], encoded.getvalue())
     return paths

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bluerider.config import TextConfig, VisionConfig
 from bluerider.nets.attention import Attention
-from bluerider.nets.layers import ACTIVATIONS
+from bluerider.nets.layers import ACTIVATIONS, small_parameter
 
 
 class MLP(nn.Module):
@@ -89,7 +89,7 @@ class VisionTower(nn.Module):
         super().__init__()
         self.config = config
         patches = (config.size // config.patch) ** 2
-        self.cls = nn.Parameter(torch.randn(config.width) * 0.02)
+        self.cls = small_parameter(config.width)
         self.patch = nn.Conv2d(3, config.width, config.patch, stride=config.patch, bias=False)
         self.positions = nn.Embedding(patches + 1, config.width)
         self.norm_in = nn.LayerNorm(config.width, eps=config.norm_eps)

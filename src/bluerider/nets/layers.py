@@ -30,6 +30,11 @@ def sinusoid(t: Tensor, width: int) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
+def small_parameter(*shape: int) -> nn.Parameter:
+    """A learned tensor that starts as normal noise of deviation 0.02, as in CLIP."""
+    return nn.Parameter(nn.init.normal_(torch.empty(shape), std=0.02))
+
+
 def time_mlp(width: int, out: int) -> nn.Sequential:
     """Sinusoid -> the vector every residual block sees."""
     return nn.Sequential(nn.Linear(width, out), nn.SiLU(), nn.Linear(out, out))

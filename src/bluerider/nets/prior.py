@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from bluerider.config import PriorConfig
 from bluerider.nets.clip import Layer
-from bluerider.nets.layers import sinusoid, time_mlp
+from bluerider.nets.layers import sinusoid, small_parameter, time_mlp
 
 
 class Prior(nn.Module):
@@ -21,8 +21,8 @@ class Prior(nn.Module):
         self.proj_x = nn.Linear(config.embed_dim, width)
         self.proj_pooled = nn.Linear(config.embed_dim, width)
         self.proj_text = nn.Linear(config.text_dim, width)
-        self.positions = nn.Parameter(torch.randn(1, config.tokens + 4, width) * 0.02)
-        self.query = nn.Parameter(torch.randn(1, 1, width) * 0.02)
+        self.positions = small_parameter(1, config.tokens + 4, width)
+        self.query = small_parameter(1, 1, width)
         self.blocks = nn.ModuleList(
             Layer(width, config.heads, 4 * width, "gelu", 1e-5) for _ in range(config.layers)
         )

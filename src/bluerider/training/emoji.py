@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bluerider.errors import BlueriderError, InputError
-from bluerider.images import make_folder, replace_file
+from bluerider.files import beside
+from bluerider.images import make_folder
 
 Array = NDArray[np.uint8]
 Columns = dict[str, list[Any]]
@@ -107,7 +108,8 @@ def save_emoji(emoji: EmojiSet, folder: Path, *, parquet: bool) -> list[Path]:
     make_folder(folder)
     try:
         for name, write in writers.items():
-            replace_file(folder / name, write)
+            with beside(folder / name) as part, part.open("wb") as file:
+                write(file)
         for name in others:
             (folder / name).unlink(missing_ok=True)
     except OSError as error:

@@ -17,6 +17,7 @@ from torch import nn
 from bluerider.catalog import Defaults
 from bluerider.config import ScheduleConfig, TextConfig
 from bluerider.errors import BlueriderError, InputError
+from bluerider.files import beside
 from bluerider.weights import writers
 from bluerider.weights.layouts import KEYMAPS
 from bluerider.weights.load import DECODER_PARTS, PRIOR_PARTS
@@ -66,14 +67,8 @@ def save_net(
     if kind in ("text", "image"):
         config["dtype"] = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
     write_json(folder / "config.json", config)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save_file(tensors, temporary, metadata={"format": "pt"})
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with beside(path) as part:
+        save_file(tensors, part, metadata={"format": "pt"})
 
 
 def net_config(net: Any, kind: str, sample_size: int) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bluerider import files
 from bluerider.errors import BlueriderError, WeightsError
 from bluerider.weights.fields import Fields, read_json
 
@@ -28,21 +28,11 @@ def home() -> Path:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all; raises BlueriderError when the disk
-    refuses.
-    """
-    temporary = None
+    """Write a file, and the folders above it, whole or not at all. Raises BlueriderError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        files.write_whole(path, data)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise BlueriderError(f"{path}: cannot be written ({error.strerror})") from None
 
 

@@ -2,17 +2,21 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from bluerider.errors import InputError
 from bluerider.pipeline import Pipeline
 from bluerider.training.emoji import EmojiSet
 from bluerider.training.recipe import STAGES, Recipe
-from bluerider.training.stages import Workshop, export
+from bluerider.training.run import train
+from bluerider.training.stages import PREPARE, Workshop, export
+from bluerider.training.stream import Stream
 
 TINY = """
 name: tiny
@@ -119,3 +123,48 @@ def test_the_shipped_recipe_fits_the_budget() -> None:
 
 def test_the_log_tells_the_loss(trained: Workshop) -> None:
     assert (trained.out / "prior" / "log").is_dir()
+
+
+class Cut(Stream[Any]):
+    """A stream that fails when a step is drawn, as a full disk or a power cut would."""
+
+    def __init__(self, stream: Stream[Any], at: int) -> None:
+        self.stream, self.at = stream, at
+
+    def batch(self, step: int) -> Any:
+        if step == self.at:
+            raise RuntimeError("cut")
+        return self.stream.batch(step)
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        return self.stream.draw(rng)
+
+
+@pytest.mark.parametrize("stage", ["autoencoder", "clip", "prior", "decoder"])
+def test_a_run_that_was_cut_ends_in_the_same_bits(
+    trained: Workshop, tmp_path: Path, stage: str
+) -> None:
+    recipe = trained.recipe.changed(stage, ["steps=5", "warmup=2"])
+    shop = workshop(recipe, trained.emoji, trained.out)
+
+    def run(folder: Path, cut: int | None = None) -> None:
+        torch.manual_seed(0)
+        net, stream = PREPARE[stage](shop)
+        feed = stream if cut is None else Cut(stream, cut)
+        train(net, feed, folder, say=lambda text: None, accelerator="cpu", every=2)
+
+    run(tmp_path / "whole")
+    with pytest.raises(RuntimeError, match="cut"):
+        run(tmp_path / "cut", cut=3)
+    assert not (tmp_path / "cut" / "net.safetensors").exists()
+    run(tmp_path / "cut")
+    whole, again = (load_file(tmp_path / f / "net.safetensors") for f in ("whole", "cut"))
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+def test_a_batch_without_words_leaves_the_prior_finite(trained: Workshop, tmp_path: Path) -> None:
+    recipe = trained.recipe.changed("prior", ["steps=3", "drop=1.0"])
+    shop = workshop(recipe, trained.emoji, trained.out)
+    net, stream = PREPARE["prior"](shop)
+    train(net, stream, tmp_path, say=lambda text: None, accelerator="cpu")
+    assert all(t.isfinite().all() for t in load_file(tmp_path / "net.safetensors").values())

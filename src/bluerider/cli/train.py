@@ -53,13 +53,14 @@ def train(
     if device not in ("auto", "cpu", "gpu"):
         raise InputError(f"device: got {device!r}; choose from auto, cpu, gpu")
     from bluerider.training.recipe import Recipe
-    from bluerider.training.run import threads as hold
     from bluerider.training.stages import Workshop, export
 
     recipe = Recipe.load(config)
     shop = Workshop(recipe, out, data, init, device)
     if threads:
-        hold(threads)
+        import torch
+
+        torch.set_num_threads(threads)
     if stage == "export":
         export(shop, to or out / recipe.name)
         say(f"wrote {to or out / recipe.name}")

@@ -1,19 +1,17 @@
 """Names in many languages as captions, and pictures to go with them."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import IterableDataset
 
 from bluerider.config import VisionConfig
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.clip import Pairs
 from bluerider.training.emoji import EmojiSet
 from bluerider.training.pictures import compose
+from bluerider.training.stream import Stream
 
 # languages with the most readers are drawn more often; the rest share what is left evenly
 WIDESPREAD = tuple("zh hi es fr ar bn pt ru ur id de ja sw mr te tr ta vi ko".split())
@@ -74,7 +72,7 @@ def normalised(pictures: Tensor, config: VisionConfig) -> Tensor:
     return ((pictures.clamp(-1, 1) + 1) / 2 - mean) / std
 
 
-class Named(IterableDataset[Pairs]):
+class Named(Stream[Pairs]):
     """Batches for the `clip` stage."""
 
     def __init__(
@@ -86,25 +84,20 @@ class Named(IterableDataset[Pairs]):
         batch: int,
         each: int,
         seed: int,
-        first: int = 0,
     ) -> None:
         self.drawings, self.captions, self.vision = torch.from_numpy(drawings), captions, vision
-        self.batch, self.each, self.seed, self.first = batch, each, seed, first
+        self.size, self.each, self.seed = batch, each, seed
 
-    def __iter__(self) -> Iterator[Pairs]:
-        step = self.first
-        while True:
-            rng = np.random.default_rng((self.seed, step))
-            chosen = rng.choice(len(self.drawings), size=self.batch, replace=False)
-            colours = rng.integers(0, 256, (self.batch, 3))
-            colours[rng.random(self.batch) < 0.7] = 255
-            pictures = compose(self.drawings[chosen], torch.from_numpy(colours))
-            ids = self.captions.draw(rng, chosen, self.each)
-            yield Pairs(
-                normalised(pictures, self.vision),
-                F.avg_pool2d(pictures, pictures.shape[-1] // 32).flatten(1),
-                torch.from_numpy(chosen),
-                ids,
-                torch.arange(self.batch).repeat_interleave(self.each),
-            )
-            step += 1
+    def draw(self, rng: np.random.Generator) -> Pairs:
+        chosen = rng.choice(len(self.drawings), size=self.size, replace=False)
+        colours = rng.integers(0, 256, (self.size, 3))
+        colours[rng.random(self.size) < 0.7] = 255
+        pictures = compose(self.drawings[chosen], torch.from_numpy(colours))
+        ids = self.captions.draw(rng, chosen, self.each)
+        return Pairs(
+            normalised(pictures, self.vision),
+            F.avg_pool2d(pictures, pictures.shape[-1] // 32).flatten(1),
+            torch.from_numpy(chosen),
+            ids,
+            torch.arange(self.size).repeat_interleave(self.each),
+        )

@@ -48,13 +48,11 @@ def start_small(text: TextTower, vision: VisionTower) -> None:
 
 
 class ClipStage(Stage):
-    """Texts and pictures must both find their drawing's proxy among all drawings' (Movshovitz-
-    Attias et al. 2017).
+    """Texts and pictures must both find their drawing's proxy (Movshovitz-Attias et al. 2017).
 
     Proxies put every look-alike among the negatives of every step, however small the batch. The
-    appearance
-    head makes the embedding predict a 32 x 32 picture, for a decoder can only paint what the
-    embedding holds.
+    appearance head makes the embedding predict a 32 x 32 picture, for a decoder can only paint
+    what the embedding holds.
     """
 
     def __init__(

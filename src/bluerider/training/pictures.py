@@ -2,15 +2,13 @@
 and step alone.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from bluerider.training.emoji import EmojiSet
+from bluerider.training.stream import Stream
 
 
 def rgba(emoji: EmojiSet, size: int, indices: list[int]) -> NDArray[np.uint8]:
@@ -26,27 +24,21 @@ def compose(drawings: Tensor, colours: Tensor) -> Tensor:
     return picture.movedim(-1, 1) / 127.5 - 1
 
 
-class Crops(IterableDataset[Tensor]):
+class Crops(Stream[Tensor]):
     """Batches (B, 3, crop, crop) in [-1, 1] for the autoencoder: flips, random backgrounds, random
     crops.
     """
 
-    def __init__(
-        self, drawings: NDArray[np.uint8], *, batch: int, crop: int, seed: int, first: int = 0
-    ) -> None:
-        self.drawings, self.batch, self.crop = torch.from_numpy(drawings), batch, crop
-        self.seed, self.first = seed, first
+    def __init__(self, drawings: NDArray[np.uint8], *, batch: int, crop: int, seed: int) -> None:
+        self.drawings, self.size, self.crop = torch.from_numpy(drawings), batch, crop
+        self.seed = seed
 
-    def __iter__(self) -> Iterator[Tensor]:
-        step = self.first
-        while True:
-            rng = np.random.default_rng((self.seed, step))
-            chosen = rng.integers(len(self.drawings), size=self.batch)
-            colours = rng.integers(0, 256, (self.batch, 3))
-            colours[rng.random(self.batch) < 0.6] = 255
-            pictures = compose(self.drawings[chosen], torch.from_numpy(colours))
-            if rng.random() < 0.5:
-                pictures = pictures.flip(-1)
-            top, left = rng.integers(0, pictures.shape[-1] - self.crop + 1, 2)
-            yield pictures[..., top : top + self.crop, left : left + self.crop]
-            step += 1
+    def draw(self, rng: np.random.Generator) -> Tensor:
+        chosen = rng.integers(len(self.drawings), size=self.size)
+        colours = rng.integers(0, 256, (self.size, 3))
+        colours[rng.random(self.size) < 0.6] = 255
+        pictures = compose(self.drawings[chosen], torch.from_numpy(colours))
+        if rng.random() < 0.5:
+            pictures = pictures.flip(-1)
+        top, left = rng.integers(0, pictures.shape[-1] - self.crop + 1, 2)
+        return pictures[..., top : top + self.crop, left : left + self.crop]

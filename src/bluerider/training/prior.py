@@ -1,18 +1,18 @@
 """Stage `prior`: words learn to call up the embedding of the picture they name."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import IterableDataset
 
+from bluerider.diffusion.loss import simple_loss
 from bluerider.diffusion.schedule import Schedule
 from bluerider.nets.clip import TextTower
 from bluerider.nets.prior import Prior
 from bluerider.training.captions import Captions
 from bluerider.training.stage import Settings, Stage, half
+from bluerider.training.stream import Stream
 
 SHARPNESS = 20.0  # of the text embedding's choice among drawings
 
@@ -50,8 +50,7 @@ class PriorStage(Stage):
     learns along.
 
     The text embedding is also asked to find its drawing among all of them, which teaches the tower
-    faster than
-    the prior alone does.
+    faster than the prior alone does.
     """
 
     def __init__(
@@ -72,11 +71,12 @@ class PriorStage(Stage):
         x0 = self.targets[batch.drawing]
         x = self.schedule.noised(x0, batch.noise, batch.t).to(self.dtype_)
         seen, words = half(self.net, self.dtype_, x, batch.t, batch.ids, batch.mask)
-        error = (seen.float() - x0).square().mean(dim=1)
+        error = simple_loss(seen, x0)
         unit = nn.functional.normalize(self.targets, dim=-1)
         logits = SHARPNESS * nn.functional.normalize(words.float(), dim=-1) @ unit.T
         told = ~batch.blank
-        find = nn.functional.cross_entropy(logits[told], batch.drawing[told])
+        missed = nn.functional.cross_entropy(logits, batch.drawing, reduction="none")
+        find = missed[told].sum() / told.sum().clamp(min=1)  # a batch may hold no words at all
         right = (logits.argmax(dim=1) == batch.drawing)[told].float().mean()
         late = error[(batch.t > 800) & told].mean()  # where words alone decide
         self.log_dict({"loss": error.mean().detach(), "late": late.detach(), "right": right})
@@ -84,7 +84,7 @@ class PriorStage(Stage):
         return error.mean() + 0.1 * find
 
 
-class Questions(IterableDataset[Asked]):
+class Questions(Stream[Asked]):
     """Batches for the `prior` stage: any language, now and then no words at all."""
 
     def __init__(
@@ -95,31 +95,28 @@ class Questions(IterableDataset[Asked]):
         *,
         batch: int,
         drop: float,
+        levels: int,
         seed: int,
-        first: int = 0,
     ) -> None:
         self.captions, self.width, self.count = captions, width, count
-        self.batch, self.drop, self.seed, self.first = batch, drop, seed, first
+        self.size, self.drop = batch, drop
+        self.levels, self.seed = levels, seed
 
-    def __iter__(self) -> Iterator[Asked]:
-        step = self.first
-        while True:
-            rng = np.random.default_rng((self.seed, step))
-            chosen = rng.integers(self.count, size=self.batch)
-            ids = self.captions.draw(rng, chosen, 1)
-            dropped = torch.from_numpy(rng.random(self.batch) < self.drop)
-            ids[dropped] = self.captions.pad
-            ids[dropped, :2] = torch.tensor(self.captions.empty)
-            mask = torch.ones_like(ids, dtype=torch.bool)
-            mask[:, 1:] = (ids[:, :-1] != self.captions.empty[1]).cumprod(1).bool()
-            noise = rng.standard_normal((self.batch, self.width), np.float32)
-            t = rng.integers(0, 1000, self.batch)
-            yield Asked(
-                ids,
-                mask,
-                torch.from_numpy(chosen),
-                dropped,
-                torch.from_numpy(noise),
-                torch.from_numpy(t),
-            )
-            step += 1
+    def draw(self, rng: np.random.Generator) -> Asked:
+        chosen = rng.integers(self.count, size=self.size)
+        ids = self.captions.draw(rng, chosen, 1)
+        dropped = torch.from_numpy(rng.random(self.size) < self.drop)
+        ids[dropped] = self.captions.pad
+        ids[dropped, :2] = torch.tensor(self.captions.empty)
+        mask = torch.ones_like(ids, dtype=torch.bool)
+        mask[:, 1:] = (ids[:, :-1] != self.captions.empty[1]).cumprod(1).bool()
+        noise = rng.standard_normal((self.size, self.width), np.float32)
+        t = rng.integers(0, self.levels, self.size)
+        return Asked(
+            ids,
+            mask,
+            torch.from_numpy(chosen),
+            dropped,
+            torch.from_numpy(noise),
+            torch.from_numpy(t),
+        )

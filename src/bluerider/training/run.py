@@ -4,25 +4,28 @@ the end.
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 
-from bluerider.training.stage import Stage
+from bluerider.files import beside
+from bluerider.training.stage import Stage, averaging
+from bluerider.training.stream import Feed, Stream
+
+Say = Callable[[str], None]
 
 
 class Narrator(Callback):
     """Say how far the stage is, what it measures and how long it will take, every `every` steps."""
 
-    def __init__(self, say: Any, every: int = 50) -> None:
+    def __init__(self, say: Say, every: int = 50) -> None:
         self.say, self.every, self.begun = say, every, (0.0, 0)
 
     def on_train_start(self, trainer: L.Trainer, stage: L.LightningModule) -> None:
@@ -38,19 +41,16 @@ class Narrator(Callback):
         self.say(f"step {step}/{total}  {told}  {(total - step) * pace / 60:.1f} min left")
 
 
-class Later(IterableDataset[Any]):
-    """A stream that starts where a resumed run left off, decided only when the loop begins."""
-
-    def __init__(self, stage: Stage, make: Any) -> None:
-        self.stage, self.make = stage, make
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.make(self.stage.global_step))
-
-
-def train(stage: Stage, make: Any, folder: Path, *, say: Any, accelerator: str = "auto") -> None:
-    """Train `stage` on the stream `make(first step)`, in `folder`; a second call goes on where the
-    first stopped.
+def train(
+    stage: Stage,
+    stream: Stream[Any],
+    folder: Path,
+    *,
+    say: Say,
+    accelerator: str = "auto",
+    every: int = 250,
+) -> None:
+    """Train `stage` in `folder`; a second call goes on from the checkpoint of every `every` steps.
 
     Leaves `folder/net.safetensors`, the moving average under the stage's own parameter names.
     """
@@ -59,30 +59,29 @@ def train(stage: Stage, make: Any, folder: Path, *, say: Any, accelerator: str =
         return
     folder.mkdir(parents=True, exist_ok=True)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    saver = ModelCheckpoint(folder, save_last=True, every_n_train_steps=250, save_top_k=0)
+    saver = ModelCheckpoint(folder, save_last=True, every_n_train_steps=every, save_top_k=0)
     trainer = L.Trainer(
         accelerator=accelerator,
         devices=1,
         max_steps=stage.settings.steps,
         gradient_clip_val=stage.settings.clip,
-        callbacks=[saver, Narrator(say)],
+        callbacks=[averaging(stage.settings.average), saver, Narrator(say)],
         logger=CSVLogger(folder, name="", version="log"),
         enable_progress_bar=False,
         enable_model_summary=False,
         log_every_n_steps=50,
     )
     last = folder / "last.ckpt"
-    loader = DataLoader(Later(stage, make), batch_size=None)
+    loader = DataLoader(Feed(stream, lambda: stage.global_step), batch_size=None)
     trainer.fit(stage, loader, ckpt_path=str(last) if last.exists() else None)
     save(stage, folder)
 
 
 def save(stage: Stage, folder: Path) -> None:
-    """Write the averaged weights beside, then rename."""
-    state = {k: v.detach().contiguous() for k, v in stage.average.state_dict().items()}
-    part = folder / "net.part"
-    save_file(state, part, metadata={"steps": str(stage.settings.steps)})
-    part.replace(folder / "net.safetensors")
+    """Write the weights, which are the averaged ones by now, whole."""
+    state = {k: v.detach().contiguous() for k, v in stage.net.state_dict().items()}
+    with beside(folder / "net.safetensors") as part:
+        save_file(state, part, metadata={"steps": str(stage.settings.steps)})
 
 
 def finished(folder: Path) -> int:
@@ -92,8 +91,3 @@ def finished(folder: Path) -> int:
         return 0
     with safe_open(path, "pt") as file:
         return int((file.metadata() or {}).get("steps", 0))
-
-
-def threads(count: int) -> None:
-    """Hold torch to this many cores, so that two stages can share a machine."""
-    torch.set_num_threads(count)

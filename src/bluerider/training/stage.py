@@ -2,13 +2,14 @@
 checkpoints.
 """
 
-import copy
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -32,9 +33,9 @@ class Settings:
 
 def half(net: nn.Module, dtype: torch.dtype, *args: Tensor) -> Any:
     """Run `net` on its float32 weights cast to `dtype`; gradients come back in float32."""
-    # The fused attention's backward is slow on short sequences on a CPU: a third of a step was
-    # spent there.
-    with sdpa_kernel(SDPBackend.MATH):
+    # On a CPU, the fused attention's backward is slow on short sequences: a third of a step.
+    on_cpu = args[0].device.type == "cpu"
+    with sdpa_kernel(SDPBackend.MATH) if on_cpu else nullcontext():
         if dtype == torch.float32:
             return net(*args)
         cast = {k: p.to(dtype) for k, p in net.named_parameters()}
@@ -42,12 +43,11 @@ def half(net: nn.Module, dtype: torch.dtype, *args: Tensor) -> Any:
 
 
 class Stage(L.LightningModule):
-    """A network, its moving average, and AdamW under a warm-up and a cosine."""
+    """A network, and AdamW under a warm-up and a cosine."""
 
     def __init__(self, net: nn.Module, settings: Settings) -> None:
         super().__init__()
         self.net = net
-        self.average = copy.deepcopy(net).requires_grad_(False)
         self.settings = settings
         self.dtype_ = getattr(torch, settings.precision)
 
@@ -73,10 +73,15 @@ class Stage(L.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    @torch.no_grad()
-    def on_train_batch_end(self, *args: Any) -> None:
-        """Move the average; early on it follows faster, so that it never remembers the start."""
-        keep = min(self.settings.average, (1 + self.global_step) / (10 + self.global_step))
-        pairs = zip(self.average.parameters(), self.net.parameters(), strict=True)
-        for slow, fast in pairs:
-            slow.lerp_(fast, 1 - keep)
+
+def averaging(decay: float) -> WeightAveraging:
+    """An exponential moving average of the weights, which takes their place when training ends.
+
+    Early on it follows faster (Tensorflow's rule), so that it never remembers the start.
+    """
+
+    def follow(slow: Tensor, fast: Tensor, count: Tensor | int) -> Tensor:
+        n = int(count)
+        return torch.lerp(slow, fast, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return WeightAveraging(avg_fn=follow)

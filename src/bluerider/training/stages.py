@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bluerider.diffusion.schedule import Schedule
 from bluerider.errors import InputError
+from bluerider.files import beside
 from bluerider.nets.autoencoder import Autoencoder
 from bluerider.nets.clip import TextTower, VisionTower
 from bluerider.nets.conditioner import ImageConditioner
@@ -22,9 +23,10 @@ from bluerider.training.captions import Captions, Named, normalised
 from bluerider.training.emoji import EmojiSet, load_emoji
 from bluerider.training.pictures import Crops, compose, rgba
 from bluerider.training.recipe import Recipe
-from bluerider.training.run import train
+from bluerider.training.run import Say, train
+from bluerider.training.stage import Stage
+from bluerider.training.stream import Stream
 
-Say = Callable[[str], None]
 MAKES = {
     "text": ("prior", "text."),
     "image": ("clip", "vision."),
@@ -118,24 +120,22 @@ def make_tokenizer(shop: Workshop, say: Say) -> None:
     tokenizer = train_tokenizer(texts, vocab=vocab, alphabet=settings["alphabet"])
     folder = shop.out / "tokenizer"
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(str(folder / "tokenizer.part"))
-    (folder / "tokenizer.part").replace(folder / "tokenizer.json")
+    with beside(folder / "tokenizer.json") as part:
+        tokenizer.save(str(part))
     say(f"{tokenizer.get_vocab_size()} tokens from {len(texts)} texts")
 
 
-def prepare_autoencoder(shop: Workshop) -> tuple[Any, Any]:
+def prepare_autoencoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Crops of the drawings over white and colours."""
     from bluerider.training.autoencoder import AutoencoderStage
 
     extra, settings = shop.recipe.stages["autoencoder"], shop.recipe.settings("autoencoder")
     drawings = rgba(shop.emoji, 128, shop.emoji.seen)
     stage = AutoencoderStage(shop.fresh("autoencoder"), settings)
-    return stage, lambda first: Crops(
-        drawings, batch=settings.batch, crop=extra["crop"], seed=settings.seed, first=first
-    )
+    return stage, Crops(drawings, batch=settings.batch, crop=extra["crop"], seed=settings.seed)
 
 
-def prepare_clip(shop: Workshop) -> tuple[Any, Any]:
+def prepare_clip(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Drawings with names in many languages."""
     from bluerider.training.clip import ClipStage, start_small
 
@@ -147,18 +147,17 @@ def prepare_clip(shop: Workshop) -> tuple[Any, Any]:
     if shop.init is None:
         start_small(*towers)
     stage = ClipStage(*towers, settings, len(drawings), extra["look"])
-    return stage, lambda first: Named(
+    return stage, Named(
         drawings,
         captions,
         vision,
         batch=settings.batch,
         each=extra["each"],
         seed=settings.seed,
-        first=first,
     )
 
 
-def prepare_prior(shop: Workshop) -> tuple[Any, Any]:
+def prepare_prior(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Names and the embeddings of the drawings on white."""
     from bluerider.training.prior import PriorStage, Questions
 
@@ -171,17 +170,17 @@ def prepare_prior(shop: Workshop) -> tuple[Any, Any]:
     text = shop.trained("text", "clip") if shop.init is None else shop.fresh("text")
     captions = Captions(shop.emoji, shop.tokenizer)
     stage = PriorStage(prior, text.train(), embeddings, shop.schedule("prior_schedule"), settings)
-    return stage, lambda first: Questions(
+    return stage, Questions(
         captions,
         *reversed(embeddings.shape),
         batch=settings.batch,
         drop=extra["drop"],
+        levels=stage.schedule.length,
         seed=settings.seed,
-        first=first,
     )
 
 
-def prepare_decoder(shop: Workshop) -> tuple[Any, Any]:
+def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Cached latents and embeddings of every drawing on white and on colours."""
     from bluerider.training.decoder import DecoderStage, Latents
 
@@ -193,19 +192,19 @@ def prepare_decoder(shop: Workshop) -> tuple[Any, Any]:
         zero = tower(torch.zeros(1, 3, tower.config.size, tower.config.size))
     nets = shop.fresh("unet"), shop.fresh("conditioner")
     stage = DecoderStage(*nets, shop.schedule("schedule"), settings)
-    return stage, lambda first: Latents(
+    return stage, Latents(
         latents,
         embeddings,
         zero,
         batch=settings.batch,
         drop=extra["drop"],
         plain=extra["plain"],
+        levels=stage.schedule.length,
         seed=settings.seed,
-        first=first,
     )
 
 
-PREPARE: dict[str, Callable[[Workshop], tuple[Any, Any]]] = {
+PREPARE: dict[str, Callable[[Workshop], tuple[Stage, Stream[Any]]]] = {
     "autoencoder": prepare_autoencoder,
     "clip": prepare_clip,
     "prior": prepare_prior,

@@ -15,7 +15,8 @@ def main() -> None:
     ours = [sys.executable, "-m", "bluerider"]
     sides = {name: [*ours, name, "--help"] for name in COMMANDS}
     peer = "from diffusers.commands.diffusers_cli import main; main()"
-    sides = {"bluerider": [*ours, "--help"], "diffusers": [sys.executable, "-c", peer], **sides}
+    theirs = [sys.executable, "-c", peer, "--help"]
+    sides = {"bluerider": [*ours, "--help"], "diffusers": theirs, **sides}
     turns = alternate(sides, ROUNDS)
     seconds = {name: [turn.seconds for turn in found] for name, found in turns.items()}
     report("help", seconds, "s")

@@ -25,8 +25,8 @@ def paint(path: str) -> None:
     from diffusers import KandinskyV22Pipeline, KandinskyV22PriorPipeline
 
     defaults = MURNAU.defaults
-    prior = KandinskyV22PriorPipeline.from_pretrained(FOLDER / "prior", torch_dtype=torch.float32)
-    decoder = KandinskyV22Pipeline.from_pretrained(FOLDER / "decoder", torch_dtype=torch.float32)
+    prior = KandinskyV22PriorPipeline.from_pretrained(FOLDER / "prior", dtype=torch.float32)
+    decoder = KandinskyV22Pipeline.from_pretrained(FOLDER / "decoder", dtype=torch.float32)
     noise = torch.Generator().manual_seed(SEED)
     found = prior(
         PROMPT,

@@ -63,12 +63,6 @@ def test_a_picture_keeps_its_transparency(made: EmojiSet) -> None:
     assert np.abs(picture[32, 32].astype(int) - (255, 0, 0, 255)).max() < 12
 
 
-def test_over_white_shows_white_where_nothing_is(made: EmojiSet) -> None:
-    pictures = made.over_white(32)
-    assert pictures.shape == (5, 32, 32, 3)
-    assert (pictures[:, 0, 0] == 255).all()
-
-
 def test_a_drawing_that_is_not_square_is_centred(png: Path, cldr: Path) -> None:
     Image.new("RGBA", (512, 256), "red").save(png / "png/512/emoji_u1f34e.png")
     made = prepare(png, cldr)

@@ -12,6 +12,7 @@ import typer
 from bluerider.cli import values
 from bluerider.cli.data import check_folder
 from bluerider.cli.painting import progress_bar, say
+from bluerider.errors import InputError
 from bluerider.request import DEVICES, DTYPES, SAMPLERS, Request, check_choice, check_whole
 
 if TYPE_CHECKING:
@@ -70,10 +71,9 @@ def evaluate_words(
 ) -> None:
     """Paint names and look up which drawing each picture is nearest to, at 32 x 32.
 
-    top-1: the drawing asked for is the nearest of all; top-5: fewer than five are
-    nearer. Drawings as
-    near as the one asked for do not count against it. Writes words.json, the pictures and contact
-    sheets (drawing left, picture right; green: nearest, yellow: among five, red: neither).
+    top-1: the drawing asked for is the nearest of all; top-5: fewer than five are nearer. Drawings
+    as near as the one asked for do not count against it. Writes words.json, the pictures and
+    contact sheets (drawing left, picture right; green: nearest, yellow: among five, red: neither).
 
     bluerider evaluate words --subset 400
 
@@ -109,6 +109,43 @@ def evaluate_words(
         typer.echo((place / "words.json").read_text("utf-8"))
     else:
         show(report)
+
+
+@app.command("autoencoder")
+def evaluate_autoencoder(
+    data: Annotated[Path, typer.Option(help="Folder made by `bluerider data emoji`.")],
+    model: Annotated[str, option("A name, a folder or a hub id (murnau).", "NAME")] = "murnau",
+    out: Annotated[Path | None, option("A picture: drawings above, results below.", "FILE")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+) -> None:
+    """Put the drawings that no training stage has seen through the autoencoder; PSNR in dB.
+
+    bluerider evaluate autoencoder --data emoji --out autoencoder.png
+    """
+    from PIL import Image
+
+    from bluerider.training.emoji import load_emoji
+
+    emoji = load_emoji(data)
+    unseen = sorted(set(range(len(emoji.emoji))) - set(emoji.seen))
+    if not unseen:
+        raise InputError(f"{data}: its holdout.json holds no drawing out; nothing to measure")
+    from bluerider.evaluate.autoencoder import reconstruct, summary
+    from bluerider.images import sheet, write
+    from bluerider.pipeline import Pipeline
+
+    pipe = Pipeline.load(model, device="cpu", dtype="float32")
+    given = (Image.open(io.BytesIO(emoji.files[index])) for index in unseen)
+    found = list(reconstruct(pipe.autoencoder, given, pipe.defaults.width))
+    if out is not None:
+        cells = [one.picture for one in found] + [one.back for one in found]
+        write(sheet(cells, across=len(found)), out)
+    facts = {"model": model, "weights": stamp(pipe.files), **summary(found)}
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    told = "mean of {count} held-out drawings {mean:.2f} dB, lowest {lowest:.2f} dB"
+    typer.echo((told + ", of their pooled error {pooled:.2f} dB").format(**facts))
 
 
 @dataclass(frozen=True)

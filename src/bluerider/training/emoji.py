@@ -51,15 +51,6 @@ class EmojiSet:
         image = Image.open(io.BytesIO(self.files[index])).convert("RGBA")
         return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 
-    def over_white(self, size: int) -> Array:
-        """All drawings (N, size, size, 3) on white."""
-        out = np.empty((len(self.emoji), size, size, 3), np.uint8)
-        for i in range(len(self.emoji)):
-            rgba = self.picture(i, size).astype(np.float32)
-            alpha = rgba[..., 3:] / 255
-            out[i] = np.rint(rgba[..., :3] * alpha + 255 * (1 - alpha))
-        return out
-
 
 def load_emoji(folder: str | Path) -> EmojiSet:
     """Read the three files that `bluerider data emoji` writes, in either format.

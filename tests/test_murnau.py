@@ -1,4 +1,4 @@
-"""The model inside the package: its size, its tokenizer, and that others open it and paint alike."""
+"""The model inside the package: its size, its tokenizer, and that others open it and paint it."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ LAYERS = (
     ("catalog",),
     ("request",),
     ("nets", "diffusion", "tokenizers", "images", "prompts"),
-    ("weights", "devices"),
+    ("weights", "devices", "scenes"),
     ("pipeline",),
     ("cli", "training", "evaluate", "guide", "server"),
 )

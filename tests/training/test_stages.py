@@ -1,13 +1,11 @@
 """Every stage, a few steps on a handful of drawings, ends in a model folder that paints."""
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 
 from bluerider.errors import InputError
@@ -17,6 +15,7 @@ from bluerider.training.recipe import STAGES, Recipe
 from bluerider.training.run import train
 from bluerider.training.stages import PREPARE, Workshop, export
 from bluerider.training.stream import Stream
+from tests.training.drawn import tiny_emoji
 
 TINY = """
 name: tiny
@@ -35,17 +34,10 @@ nets:
 stages:
   tokenizer: {alphabet: 60}
   autoencoder: {steps: 2, batch: 2, rate: 1.0e-3, crop: 32}
-  clip: {steps: 2, batch: 3, rate: 1.0e-3, each: 2, look: 1.0}
-  prior: {steps: 2, batch: 4, rate: 1.0e-3, drop: 0.5}
-  decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, variants: 2}
+  clip: {steps: 2, batch: 6, rate: 1.0e-3, longest: 16, told: 0.5, pictures: 3, scenes: 0.5}
+  prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5}
+  decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, variants: 3}
 """
-
-
-def drawing(seed: int) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 256, (16, 16, 4), np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "WEBP", lossless=True)
-    return out.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +49,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 
 @pytest.fixture(scope="module")
 def emoji() -> EmojiSet:
-    signs = ["a", "b", "c", "d", "e"]
-    names = {"en": {s: f"thing {s}" for s in signs}, "ru": {s: f"вещь {s}" for s in signs}}
-    words = {lang: {s: ["word"] for s in signs} for lang in names}
-    return EmojiSet(signs, [drawing(i) for i in range(5)], names, words, ("e",))
+    return tiny_emoji()
 
 
 def workshop(recipe: Recipe, emoji: EmojiSet, out: Path) -> Workshop:

@@ -72,3 +72,10 @@ def fill(template: str, parts: Mapping[str, str], joint: Mapping[str, str] | Non
         return template.replace("{xs}", plural(parts["x"]))
     blanks = re.compile(r"\{(\w)\}")
     return blanks.sub(lambda blank: parts[blank[1]], template)
+
+
+def said(language: str) -> list[str]:
+    """What the templates say beside names: their texts without blanks, and the colours."""
+    table = table_of(language)
+    texts = [text for group in table["templates"].values() for text in group]
+    return [re.sub(r"\{\w+\}", " ", text) for text in texts] + list(table["colours"].values())

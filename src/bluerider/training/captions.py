@@ -1,4 +1,9 @@
-"""Names in many languages as captions, and pictures to go with them."""
+"""What pictures are called: names in many languages, small scenes in sixteen, written as people
+type.
+"""
+
+import hashlib
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -7,59 +12,153 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bluerider.config import VisionConfig
+from bluerider.scenes.plural import plural
+from bluerider.scenes.wording import languages as scene_languages
+from bluerider.scenes.wording import render
 from bluerider.tokenizers import Tokenizer
-from bluerider.training.clip import Pairs
+from bluerider.training.appearance import NONE, TRAITS
 from bluerider.training.emoji import EmojiSet
-from bluerider.training.pictures import compose
-from bluerider.training.stream import Stream
+from bluerider.training.motifs import Motifs
 
 # languages with the most readers are drawn more often; the rest share what is left evenly
 WIDESPREAD = tuple("zh hi es fr ar bn pt ru ur id de ja sw mr te tr ta vi ko".split())
+ENGLISH, WIDE = 0.14, 0.61  # of all names; the others share the rest
+HELD_OUT = 10  # one name in so many is kept out of every stage
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+class Told(NamedTuple):
+    """Texts and what each tells: rows of drawings, a second one (NONE without), traits."""
+
+    texts: list[str]
+    first: Tensor  # (B,)
+    second: Tensor  # (B,)
+    traits: Tensor  # (B, TRAITS)
 
 
 def language_weights(languages: list[str]) -> NDArray[np.float64]:
-    """English 25 %, nineteen widespread languages 60 %, the others the rest."""
-    weights = np.full(len(languages), 0.15 / max(1, len(languages) - 20))
+    """English 14 %, nineteen widespread languages 61 %, the others the rest."""
+    weights = np.full(len(languages), (1 - ENGLISH - WIDE) / max(1, len(languages) - 20))
     for i, lang in enumerate(languages):
         if lang == "en":
-            weights[i] = 0.25
+            weights[i] = ENGLISH
         elif lang in WIDESPREAD:
-            weights[i] = 0.60 / len(WIDESPREAD)
+            weights[i] = WIDE / len(WIDESPREAD)
     return weights / weights.sum()
 
 
+def is_kept_out(language: str, emoji: str) -> bool:
+    """Whether this language's name of this emoji is among the tenth that no stage reads."""
+    hashed = hashlib.sha256(f"name\n{language}\n{emoji}".encode()).digest()
+    return int.from_bytes(hashed[:8], "big") % HELD_OUT == 0
+
+
 class Captions:
-    """Token ids of every (language, drawing) name, ready to be drawn."""
+    """Draws texts for the drawings that training may see."""
 
-    def __init__(self, emoji: EmojiSet, tokenizer: Tokenizer, longest: int = 18) -> None:
-        self.languages = sorted(emoji.names)
+    def __init__(self, emoji: EmojiSet, scenes: float = 0.0) -> None:
+        self.scenes = scenes
+        seen = [emoji.emoji[i] for i in emoji.seen]
+        self.names: dict[str, dict[int, str]] = {}
+        for lang, table in sorted(emoji.names.items()):
+            known = {row: table[e] for row, e in enumerate(seen) if e in table}
+            self.names[lang] = {
+                row: name for row, name in known.items() if not is_kept_out(lang, seen[row])
+            }
+        self.languages = [lang for lang in self.names if self.names[lang]]
         self.weights = language_weights(self.languages)
-        self.rows: list[list[list[int] | None]] = []
-        for lang in self.languages:
-            names = emoji.names[lang]
-            texts = [names.get(emoji.emoji[i], "") for i in emoji.seen]
-            rows = tokenizer.rows(texts)
-            cut = [r if len(r) <= longest else [*r[: longest - 1], r[-1]] for r in rows]
-            self.rows.append([r if t else None for r, t in zip(cut, texts, strict=True)])
-        self.pad = tokenizer.pad
-        self.empty = tokenizer.rows([""])[0]  # begin and end alone
+        self.rows = {lang: np.array(sorted(self.names[lang])) for lang in self.languages}
+        self.telling = [lang for lang in scene_languages() if lang in self.languages]
+        self.motifs = Motifs(seen)
 
-    def draw(self, rng: np.random.Generator, chosen: NDArray[np.int64], each: int) -> Tensor:
-        """Ids (len(chosen) * each, S): `each` names of every chosen drawing, languages
-        by weight.
-        """
-        english = self.languages.index("en")
-        rows = []
-        for index in np.repeat(chosen, each):
-            lang = rng.choice(len(self.languages), p=self.weights)
-            rows.append(self.rows[lang][index] or self.rows[english][index] or self.empty)
-        return pad(rows, self.pad)
+    def every_name(self) -> list[str]:
+        """All names that training reads."""
+        return [name for lang in self.languages for name in self.names[lang].values()]
+
+    def draw(self, rng: np.random.Generator, count: int) -> Told:
+        """Texts: names by language, a part of them (`scenes`) in a scene."""
+        texts, first, second = [], [], []
+        traits = np.zeros((count, TRAITS), np.float32)
+        for i in range(count):
+            if self.telling and rng.random() < self.scenes:
+                text, row, other, traits[i] = self.scene(rng)
+            else:
+                text, row = self.name(rng)
+                other = NONE
+            texts.append(text)
+            first.append(row)
+            second.append(other)
+        return Told(texts, torch.tensor(first), torch.tensor(second), torch.from_numpy(traits))
+
+    def name(self, rng: np.random.Generator) -> tuple[str, int]:
+        """A name, as somebody may type it, and its row."""
+        lang = self.languages[rng.choice(len(self.languages), p=self.weights)]
+        row = int(rng.choice(self.rows[lang]))
+        return typed(self.names[lang][row], rng, english=lang == "en"), row
+
+    def scene(self, rng: np.random.Generator) -> tuple[str, int, int, NDArray[np.float32]]:
+        """A scene in words, the rows of its things, its traits."""
+        english = rng.random() < 0.25 and "en" in self.telling
+        lang = "en" if english else self.telling[int(rng.integers(len(self.telling)))]
+        motif = self.motifs.draw(rng, self.rows[lang])
+        names = {self.motifs.emoji[motif.first]: self.names[lang][motif.first]}
+        if motif.second != NONE:
+            names[self.motifs.emoji[motif.second]] = self.names[lang][motif.second]
+        text = render(motif.scene, names, lang, int(rng.integers(12)))
+        return text, motif.first, motif.second, motif.traits
 
 
-def pad(rows: list[list[int]], value: int) -> Tensor:
+def typed(name: str, rng: np.random.Generator, *, english: bool) -> str:
+    """A name as people type it: another case now and then, a slip; in English an article or a
+    plural.
+    """
+    luck = rng.random()
+    if english and luck < 0.12:
+        vowel = name[:1].lower() in "aeiou"
+        return f"the {name}" if rng.random() < 0.3 else f"{'an' if vowel else 'a'} {name}"
+    if english and luck < 0.18:
+        return plural(name)
+    if luck < 0.24:
+        return [name.capitalize(), name.upper(), name.title()][int(rng.integers(3))]
+    if luck < 0.32 and len(name) > 4:
+        return slipped(name, rng)
+    return name
+
+
+def slipped(text: str, rng: np.random.Generator) -> str:
+    """One slip: a letter left out, doubled, changed, or two swapped."""
+    at = int(rng.integers(1, len(text) - 1))
+    before, letter, after = text[:at], text[at], text[at + 1 :]
+    kind = int(rng.integers(4))
+    if kind == 0:
+        return before + after
+    if kind == 1:
+        return before + letter * 2 + after
+    if kind == 2 and letter.lower() in LETTERS:
+        return before + LETTERS[int(rng.integers(26))] + after
+    return before + after[:1] + letter + after[1:]
+
+
+def in_groups(rows: list[list[int]], pad: int, groups: int) -> tuple[list[Tensor], Tensor]:
+    """Rows of ids by length, in groups that are each padded to its longest; and the order (B,) in
+    which they stand. Short names are spared the long ones' padding.
+    """
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    size = -(-len(rows) // groups)
+    parts = [order[i : i + size] for i in range(0, len(order), size)]
+    return [pad_rows([rows[i] for i in part], pad) for part in parts], torch.tensor(order)
+
+
+def pad_rows(rows: list[list[int]], value: int) -> Tensor:
     """Rows of ids, made one tensor."""
     width = max(map(len, rows))
     return torch.tensor([r + [value] * (width - len(r)) for r in rows])
+
+
+def cut_rows(tokenizer: Tokenizer, texts: list[str], longest: int) -> list[list[int]]:
+    """Ids of texts, cut to `longest` with the end kept."""
+    rows = tokenizer.rows(texts)
+    return [r if len(r) <= longest else [*r[: longest - 1], r[-1]] for r in rows]
 
 
 def normalised(pictures: Tensor, config: VisionConfig) -> Tensor:
@@ -70,34 +169,3 @@ def normalised(pictures: Tensor, config: VisionConfig) -> Tensor:
         )
     mean, std = (torch.tensor(v)[:, None, None] for v in (config.mean, config.std))
     return ((pictures.clamp(-1, 1) + 1) / 2 - mean) / std
-
-
-class Named(Stream[Pairs]):
-    """Batches for the `clip` stage."""
-
-    def __init__(
-        self,
-        drawings: NDArray[np.uint8],
-        captions: Captions,
-        vision: VisionConfig,
-        *,
-        batch: int,
-        each: int,
-        seed: int,
-    ) -> None:
-        self.drawings, self.captions, self.vision = torch.from_numpy(drawings), captions, vision
-        self.size, self.each, self.seed = batch, each, seed
-
-    def draw(self, rng: np.random.Generator) -> Pairs:
-        chosen = rng.choice(len(self.drawings), size=self.size, replace=False)
-        colours = rng.integers(0, 256, (self.size, 3))
-        colours[rng.random(self.size) < 0.7] = 255
-        pictures = compose(self.drawings[chosen], torch.from_numpy(colours))
-        ids = self.captions.draw(rng, chosen, self.each)
-        return Pairs(
-            normalised(pictures, self.vision),
-            F.avg_pool2d(pictures, pictures.shape[-1] // 32).flatten(1),
-            torch.from_numpy(chosen),
-            ids,
-            torch.arange(self.size).repeat_interleave(self.each),
-        )

@@ -1,44 +1,48 @@
-"""Stage `clip`: words and pictures meet, and the picture's embedding keeps what the picture looks
-like.
-"""
+"""Stage `clip`: words and pictures meet in the code of what pictures look like."""
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bluerider.nets.clip import TextTower, VisionTower
+from bluerider.tokenizers import Tokenizer
+from bluerider.training.appearance import NONE, Appearance
+from bluerider.training.captions import Captions, cut_rows, in_groups, normalised
+from bluerider.training.pictures import Sights
 from bluerider.training.stage import Settings, Stage, half
+from bluerider.training.stream import Stream
+
+GROUPS = 4  # of texts by length
+CODE, SCENE = 0.05, 2.0  # weights of the squared errors of codes and of traits
 
 
-class Pairs(NamedTuple):
-    """Pictures with several texts each."""
+class Met(NamedTuple):
+    """Texts and pictures, and what each shows."""
 
-    picture: Tensor  # (B, 3, size, size), normalised for the vision tower
-    small: Tensor  # (B, 3 * 32 * 32), the same pictures, what the appearance head must give back
-    drawing: Tensor  # (B,) which drawing
-    ids: Tensor  # (T, S)
-    owner: Tensor  # (T,) row of the picture that each text names
+    ids: list[Tensor]  # (T, S) in groups by length
+    first: Tensor  # (T,) row of the drawing a text names
+    second: Tensor  # (T,) of a second one, NONE without
+    traits: Tensor  # (T, TRAITS)
+    picture: Tensor  # (P, 3, size, size), normalised for the vision tower
+    embedding: Tensor  # (P, width), what the vision tower has to say of them
+    drawing: Tensor  # (P,) row of the first thing; NONE in the empty picture
 
 
 class Towers(nn.Module):
-    """Both towers, and what is thrown away after training: temperature, proxies, the appearance
-    head.
-    """
+    """Both towers, and how sharply each chooses among the drawings."""
 
-    def __init__(self, text: TextTower, vision: VisionTower, drawings: int) -> None:
+    def __init__(self, text: TextTower, vision: VisionTower) -> None:
         super().__init__()
         self.text, self.vision = text, vision
-        width = vision.config.embed_dim
-        self.temperature = nn.Parameter(torch.tensor(2.7))
-        self.proxies = nn.Parameter(torch.randn(drawings, width) / width**0.5)
-        self.appearance = nn.Linear(width, 3 * 32 * 32)
+        self.sharpness = nn.Parameter(torch.zeros(2))  # of text, of vision; logarithms
 
-    def forward(self, picture: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings of pictures, what the appearance head sees in them, embeddings of texts."""
-        embedding = self.vision(picture)
-        return embedding, self.appearance(embedding), self.text(ids).embedding
+    def forward(self, picture: Tensor, *ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings (P, D) of pictures and (T, D) of texts."""
+        words = torch.cat([self.text(group).embedding for group in ids])
+        return self.vision(picture), words
 
 
 def start_small(text: TextTower, vision: VisionTower) -> None:
@@ -47,31 +51,92 @@ def start_small(text: TextTower, vision: VisionTower) -> None:
         nn.init.normal_(table.weight, std=0.02)
 
 
-class ClipStage(Stage):
-    """Texts and pictures must both find their drawing's proxy (Movshovitz-Attias et al. 2017).
+def chosen(
+    appearance: Appearance, embedding: Tensor, first: Tensor, second: Tensor, sharpness: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How badly the first and second thing (B,) are told from all drawings by their codes' distance
+    (mean cross-entropy), and whether the first (B,) is the nearest.
+    """
+    code, beside, _ = appearance.parts(embedding)
+    logits = -sharpness * appearance.far(code, appearance.codes)
+    there = first != NONE
+    missed = F.cross_entropy(logits[there], first[there])
+    both = second != NONE
+    if both.any():
+        others = -sharpness * appearance.far(beside[both], appearance.codes)
+        missed = missed + both.float().mean() * F.cross_entropy(others, second[both])
+    return missed, (logits.argmax(dim=1) == first)[there]
 
-    Proxies put every look-alike among the negatives of every step, however small the batch. The
-    appearance head makes the embedding predict a 32 x 32 picture, for a decoder can only paint
-    what the embedding holds.
+
+def apart(appearance: Appearance, embedding: Tensor, wanted: Tensor) -> Tensor:
+    """Squared error of codes and traits, weighted, mean over the batch."""
+    squares = [part.square().sum(dim=1).mean() for part in appearance.parts(embedding - wanted)]
+    return CODE * (squares[0] + squares[1]) + SCENE * squares[2]
+
+
+class ClipStage(Stage):
+    """Texts and pictures both have to give the appearance code of what they name or show.
+
+    The code's distances to all drawings are the contrast: every look-alike is among the negatives
+    of every step, however small the batch (as with fixed proxies, Movshovitz-Attias et al. 2017).
     """
 
     def __init__(
-        self, text: TextTower, vision: VisionTower, settings: Settings, drawings: int, look: float
+        self, text: TextTower, vision: VisionTower, settings: Settings, appearance: Appearance
     ) -> None:
-        super().__init__(Towers(text, vision, drawings), settings)
-        self.look = look
+        super().__init__(Towers(text, vision), settings)
+        self.appearance = appearance
 
-    def training_step(self, batch: Pairs, index: int) -> Tensor:
+    def training_step(self, batch: Met, index: int) -> Tensor:
         picture = batch.picture.to(self.dtype_)
-        embedding, seen, words = half(self.net, self.dtype_, picture, batch.ids)
-        scale = self.net.temperature.exp().clamp(max=60.0)
-        proxies = F.normalize(self.net.proxies, dim=-1)
-        named = batch.drawing[batch.owner]
-        logits = scale * F.normalize(words.float(), dim=-1) @ proxies.T  # (T, drawings)
-        find = F.cross_entropy(logits, named)
-        own = scale * F.normalize(embedding.float(), dim=-1) @ proxies.T  # (B, drawings)
-        name = F.cross_entropy(own, batch.drawing)
-        look = F.mse_loss(seen.float(), batch.small)
-        right = (logits.argmax(dim=1) == named).float().mean()
-        self.log_dict({"find": find, "name": name, "look": look, "right": right})
-        return find + 0.3 * name + self.look * look
+        seen, words = half(self.net, self.dtype_, picture, *batch.ids)
+        seen, words = seen.float(), words.float()
+        read_sharply, see_sharply = self.net.sharpness.exp().clamp(max=50.0)
+        wanted = self.appearance.embed(batch.first, batch.second, batch.traits)
+        nobody = torch.full_like(batch.drawing, NONE)
+        find, right = chosen(self.appearance, words, batch.first, batch.second, read_sharply)
+        name, known = chosen(self.appearance, seen, batch.drawing, nobody, see_sharply)
+        read, look = (
+            apart(self.appearance, words, wanted),
+            apart(self.appearance, seen, batch.embedding),
+        )
+        self.log_dict({"find": find, "right": right.float().mean(), "read": read})
+        self.log_dict({"name": name, "known": known.float().mean(), "look": look})
+        return find + read + 0.3 * name + look
+
+
+class Meetings(Stream[Met]):
+    """Batches for the `clip` stage: texts, and pictures, the empty one among them."""
+
+    def __init__(
+        self,
+        captions: Captions,
+        tokenizer: Tokenizer,
+        sights: Sights,
+        stage: ClipStage,
+        *,
+        texts: int,
+        longest: int,
+        seed: int,
+    ) -> None:
+        self.captions, self.tokenizer, self.sights = captions, tokenizer, sights
+        self.vision, self.appearance = stage.net.vision.config, stage.appearance
+        self.texts, self.longest, self.seed = texts, longest, seed
+
+    def draw(self, rng: np.random.Generator) -> Met:
+        told = self.captions.draw(rng, self.texts)
+        rows = cut_rows(self.tokenizer, told.texts, self.longest)
+        ids, order = in_groups(rows, self.tokenizer.pad, GROUPS)
+        seen = self.sights.draw(rng)
+        size = self.vision.size
+        pictures = torch.cat([normalised(seen.picture, self.vision), torch.zeros(1, 3, size, size)])
+        shown = self.appearance.embed(seen.first, seen.second, seen.traits)
+        return Met(
+            ids,
+            told.first[order],
+            told.second[order],
+            told.traits[order],
+            pictures,
+            torch.cat([shown, self.appearance.nothing()]),
+            torch.cat([seen.first, torch.tensor([NONE])]),
+        )

@@ -56,36 +56,37 @@ class DecoderStage(Stage):
 
 
 class Latents(Stream[Noised]):
-    """Batches for the `decoder` stage from cached latents and embeddings (N, variants, ...).
+    """Batches for the `decoder` stage from cached latents (N, C, h, w) and embeddings (N, D).
 
-    Variant 0 is the drawing on white; the condition is dropped for the embedding of the zero
-    picture now and then.
+    The first `plain` of them are the drawings on white, of which a part `share` of every batch is
+    drawn; the condition is dropped now and then for the embedding of nothing.
     """
 
     def __init__(
         self,
         latents: Tensor,
         embeddings: Tensor,
-        zero: Tensor,
+        nothing: Tensor,
         *,
         batch: int,
         drop: float,
-        plain: float,
+        plain: int,
+        share: float,
         levels: int,
         seed: int,
     ) -> None:
-        self.latents, self.embeddings, self.zero = latents, embeddings, zero
-        self.size, self.drop, self.plain = batch, drop, plain
+        self.latents, self.embeddings, self.nothing = latents, embeddings, nothing
+        self.size, self.drop, self.plain, self.share = batch, drop, plain, share
         self.levels, self.seed = levels, seed
 
     def draw(self, rng: np.random.Generator) -> Noised:
-        count, variants = self.latents.shape[:2]
-        chosen = rng.integers(count, size=self.size)
-        variant = rng.integers(variants, size=self.size)
-        variant[rng.random(self.size) < self.plain] = 0
-        latent, embedding = self.latents[chosen, variant], self.embeddings[chosen, variant]
+        count = len(self.latents)
+        chosen = rng.integers(min(self.plain, count - 1), count, size=self.size)
+        white = rng.random(self.size) < self.share
+        chosen[white] = rng.integers(self.plain, size=int(white.sum()))
+        latent, embedding = self.latents[chosen], self.embeddings[chosen]
         dropped = torch.from_numpy(rng.random(self.size) < self.drop)
-        embedding = torch.where(dropped[:, None], self.zero, embedding)
+        embedding = torch.where(dropped[:, None], self.nothing, embedding)
         noise = torch.from_numpy(rng.standard_normal(latent.shape, np.float32))
         t = torch.from_numpy(rng.integers(0, self.levels, self.size))
         return Noised(latent.float(), embedding, noise, t)

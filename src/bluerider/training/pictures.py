@@ -1,13 +1,18 @@
-"""Training pictures: drawings placed on canvases of one colour, as a stream that depends on seed
-and step alone.
+"""Training pictures: drawings on canvases of one colour, small scenes, as streams that depend on
+seed and step alone.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bluerider.images import to_array
+from bluerider.training.appearance import NONE, TRAITS
 from bluerider.training.emoji import EmojiSet
+from bluerider.training.motifs import Motif, Motifs, painted
 from bluerider.training.stream import Stream
 
 
@@ -22,6 +27,11 @@ def compose(drawings: Tensor, colours: Tensor) -> Tensor:
     alpha = x[..., 3:] / 255
     picture = x[..., :3] * alpha + colours[:, None, None].float() * (1 - alpha)
     return picture.movedim(-1, 1) / 127.5 - 1
+
+
+def on_white(drawings: NDArray[np.uint8]) -> Tensor:
+    """Drawings (N, S, S, 4) on white (N, 3, S, S), in [-1, 1]."""
+    return compose(torch.from_numpy(drawings), torch.full((len(drawings), 3), 255))
 
 
 class Crops(Stream[Tensor]):
@@ -42,3 +52,49 @@ class Crops(Stream[Tensor]):
             pictures = pictures.flip(-1)
         top, left = rng.integers(0, pictures.shape[-1] - self.crop + 1, 2)
         return pictures[..., top : top + self.crop, left : left + self.crop]
+
+
+class Seen(NamedTuple):
+    """Pictures and what they show: rows of drawings, a second one (NONE without), traits."""
+
+    picture: Tensor  # (B, 3, size, size) in [-1, 1]
+    first: Tensor  # (B,)
+    second: Tensor  # (B,)
+    traits: Tensor  # (B, TRAITS)
+
+
+class Sights:
+    """Draws pictures: drawings on white, and small scenes of them (a part, `scenes`)."""
+
+    def __init__(self, emoji: EmojiSet, size: int, *, batch: int, scenes: float) -> None:
+        names = [emoji.emoji[i] for i in emoji.seen]
+        self.drawings = rgba(emoji, size, emoji.seen)
+        self.named = dict(zip(names, self.drawings, strict=True))
+        self.motifs, self.size, self.batch, self.scenes = Motifs(names), size, batch, scenes
+
+    def draw(self, rng: np.random.Generator) -> Seen:
+        """A batch of both kinds, scenes first."""
+        count = int(rng.binomial(self.batch, self.scenes))
+        motifs = [self.motifs.draw(rng) for _ in range(count)]
+        rows = torch.from_numpy(rng.integers(len(self.drawings), size=self.batch - count))
+        plain = on_white(self.drawings[rows.numpy()])
+        scenes = self.paint(motifs)
+        return Seen(
+            torch.cat([scenes.picture, plain]),
+            torch.cat([scenes.first, rows]),
+            torch.cat([scenes.second, torch.full_like(rows, NONE)]),
+            torch.cat([scenes.traits, torch.zeros(len(rows), TRAITS)]),
+        )
+
+    def paint(self, motifs: list[Motif]) -> Seen:
+        """The motifs as pictures."""
+        size = self.size
+        pictures = torch.empty(len(motifs), 3, size, size)
+        traits = torch.empty(len(motifs), TRAITS)
+        for i, motif in enumerate(motifs):
+            array = to_array(painted(motif, self.named, size))
+            pictures[i] = torch.from_numpy(array).movedim(-1, 0)
+            traits[i] = torch.from_numpy(motif.traits)
+        first = torch.tensor([motif.first for motif in motifs], dtype=torch.int64)
+        second = torch.tensor([motif.second for motif in motifs], dtype=torch.int64)
+        return Seen(pictures, first, second, traits)

@@ -10,20 +10,26 @@ from bluerider.diffusion.loss import simple_loss
 from bluerider.diffusion.schedule import Schedule
 from bluerider.nets.clip import TextTower
 from bluerider.nets.prior import Prior
-from bluerider.training.captions import Captions
+from bluerider.tokenizers import Tokenizer
+from bluerider.training.appearance import NONE, Appearance
+from bluerider.training.captions import Captions, cut_rows, in_groups
+from bluerider.training.clip import apart, chosen
 from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 
-SHARPNESS = 20.0  # of the text embedding's choice among drawings
+GROUPS = 4  # of texts by length
+SHARPNESS = 2.0  # of the choice among drawings
+KEEP, READ = 0.2, 0.1  # weights of the choices of the clean embedding and of the text's
 
 
 class Asked(NamedTuple):
-    """Texts, the embedding each should call up, noise and time."""
+    """Texts, what each should call up, noise and time."""
 
-    ids: Tensor  # (B, S)
-    mask: Tensor  # (B, S)
-    drawing: Tensor  # (B,) which drawing
-    blank: Tensor  # (B,) no words
+    ids: list[Tensor]  # (B, S) in groups by length
+    mask: list[Tensor]  # (B, S), as ids
+    first: Tensor  # (B,) row of the drawing; NONE where there are no words
+    second: Tensor  # (B,) of a second one, NONE without
+    traits: Tensor  # (B, TRAITS)
     noise: Tensor  # (B, D)
     t: Tensor  # (B,)
 
@@ -37,86 +43,102 @@ class Imagination(nn.Module):
         super().__init__()
         self.prior, self.text = prior, text
 
-    def forward(self, x: Tensor, t: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Noisy normalised embedding (B, D), t (B,), ids and mask (B, S) -> clean embedding, text
-        embedding.
+    def forward(self, x: Tensor, t: Tensor, *texts: Tensor) -> tuple[Tensor, Tensor]:
+        """Noisy normalised embedding (B, D), t (B,), the groups' ids, then their masks (B, S) ->
+        clean embedding, text embedding.
         """
-        words = self.text(ids)
-        return self.prior(x, t, words.states, words.embedding, mask), words.embedding
+        groups = len(texts) // 2
+        sizes = [len(ids) for ids in texts[:groups]]
+        seen, read = [], []
+        for part, level, ids, mask in zip(
+            x.split(sizes), t.split(sizes), texts[:groups], texts[groups:], strict=True
+        ):
+            words = self.text(ids)
+            seen.append(self.prior(part, level, words.states, words.embedding, mask))
+            read.append(words.embedding)
+        return torch.cat(seen), torch.cat(read)
 
 
 class PriorStage(Stage):
     """Mean squared error of the clean, normalised embedding (Kandinsky 2.1's prior); the text tower
     learns along.
 
-    The text embedding is also asked to find its drawing among all of them, which teaches the tower
-    faster than the prior alone does.
+    The clean embedding, and the text's, are also asked to be nearest to their drawing's code, so
+    that the prior keeps look-alikes apart.
     """
 
     def __init__(
         self,
         net: Prior,
         text: TextTower,
-        embeddings: Tensor,
+        appearance: Appearance,
         schedule: Schedule,
         settings: Settings,
     ) -> None:
         net.mean.requires_grad_(False)
         net.std.requires_grad_(False)
         super().__init__(Imagination(net, text), settings)
-        self.schedule = schedule
-        self.register_buffer("targets", net.normalise(embeddings).detach(), persistent=False)
+        self.schedule, self.appearance = schedule, appearance
 
     def training_step(self, batch: Asked, index: int) -> Tensor:
-        x0 = self.targets[batch.drawing]
+        wanted = self.appearance.embed(batch.first.clamp(min=0), batch.second, batch.traits)
+        x0 = self.net.prior.normalise(wanted).detach()
         x = self.schedule.noised(x0, batch.noise, batch.t).to(self.dtype_)
-        seen, words = half(self.net, self.dtype_, x, batch.t, batch.ids, batch.mask)
+        seen, words = half(self.net, self.dtype_, x, batch.t, *batch.ids, *batch.mask)
         error = simple_loss(seen, x0)
-        unit = nn.functional.normalize(self.targets, dim=-1)
-        logits = SHARPNESS * nn.functional.normalize(words.float(), dim=-1) @ unit.T
-        told = ~batch.blank
-        missed = nn.functional.cross_entropy(logits, batch.drawing, reduction="none")
-        find = missed[told].sum() / told.sum().clamp(min=1)  # a batch may hold no words at all
-        right = (logits.argmax(dim=1) == batch.drawing)[told].float().mean()
+        told = batch.first != NONE
         late = error[(batch.t > 800) & told].mean()  # where words alone decide
-        self.log_dict({"loss": error.mean().detach(), "late": late.detach(), "right": right})
-        self.log("find", find.detach())
-        return error.mean() + 0.1 * find
+        self.log_dict({"loss": error.mean().detach(), "late": late.detach()})
+        if not told.any():
+            return error.mean()
+        sharpness = error.new_tensor(SHARPNESS)
+        clean = self.net.prior.restore(seen.float())
+        keep, _ = chosen(
+            self.appearance, clean[told], batch.first[told], batch.second[told], sharpness
+        )
+        read, right = chosen(
+            self.appearance, words.float()[told], batch.first[told], batch.second[told], sharpness
+        )
+        read = read + apart(self.appearance, words.float()[told], wanted[told])
+        self.log_dict({"keep": keep.detach(), "read": read.detach(), "right": right.float().mean()})
+        return error.mean() + KEEP * keep + READ * read
 
 
 class Questions(Stream[Asked]):
-    """Batches for the `prior` stage: any language, now and then no words at all."""
+    """Batches for the `prior` stage: any language, now and then no words at all.
+
+    What no words call up is any drawing's embedding.
+    """
 
     def __init__(
         self,
         captions: Captions,
+        tokenizer: Tokenizer,
         width: int,
-        count: int,
         *,
         batch: int,
         drop: float,
+        longest: int,
         levels: int,
         seed: int,
     ) -> None:
-        self.captions, self.width, self.count = captions, width, count
-        self.size, self.drop = batch, drop
+        self.captions, self.tokenizer, self.width = captions, tokenizer, width
+        self.size, self.drop, self.longest = batch, drop, longest
         self.levels, self.seed = levels, seed
 
     def draw(self, rng: np.random.Generator) -> Asked:
-        chosen = rng.integers(self.count, size=self.size)
-        ids = self.captions.draw(rng, chosen, 1)
-        dropped = torch.from_numpy(rng.random(self.size) < self.drop)
-        ids[dropped] = self.captions.pad
-        ids[dropped, :2] = torch.tensor(self.captions.empty)
-        mask = torch.ones_like(ids, dtype=torch.bool)
-        mask[:, 1:] = (ids[:, :-1] != self.captions.empty[1]).cumprod(1).bool()
-        noise = rng.standard_normal((self.size, self.width), np.float32)
-        t = rng.integers(0, self.levels, self.size)
-        return Asked(
-            ids,
-            mask,
-            torch.from_numpy(chosen),
-            dropped,
-            torch.from_numpy(noise),
-            torch.from_numpy(t),
-        )
+        told = self.captions.draw(rng, self.size)
+        silent = rng.random(self.size) < self.drop
+        texts = ["" if mute else text for mute, text in zip(silent, told.texts, strict=True)]
+        rows = cut_rows(self.tokenizer, texts, self.longest)
+        ids, order = in_groups(rows, self.tokenizer.pad, GROUPS)
+        end = self.tokenizer.rows([""])[0][-1]
+        masks = []
+        for group in ids:
+            mask = torch.ones_like(group, dtype=torch.bool)
+            mask[:, 1:] = (group[:, :-1] != end).cumprod(1).bool()
+            masks.append(mask)
+        noise = torch.from_numpy(rng.standard_normal((self.size, self.width), np.float32))
+        t = torch.from_numpy(rng.integers(0, self.levels, self.size))
+        first = torch.where(torch.from_numpy(silent), NONE, told.first)
+        return Asked(ids, masks, first[order], told.second[order], told.traits[order], noise, t)

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from bluerider.nets.clip import TextTower
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -25,6 +27,7 @@ class Settings:
     warmup: int = 200
     final: float = 0.02  # last learning rate, as a part of the peak
     decay: float = 0.01  # weight decay of matrices
+    table: float = 1.0  # rate of tables of tokens, which are met seldom, in units of `rate`
     average: float = 0.998  # EMA of the weights that are exported
     clip: float = 1.0
     precision: str = "bfloat16"  # of activations; master weights stay float32
@@ -52,13 +55,18 @@ class Stage(L.LightningModule):
         self.dtype_ = getattr(torch, settings.precision)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """AdamW; vectors (norms, biases) do not decay."""
+        """AdamW; vectors (norms, biases) and tables of tokens do not decay."""
         s = self.settings
-        weights = [p for p in self.net.parameters() if p.requires_grad]
+        towers = [m for m in self.net.modules() if isinstance(m, TextTower)]
+        table = [m.embed.weight for m in towers if m.embed.weight.requires_grad]
+        rest = {id(p) for p in table}
+        weights = [p for p in self.net.parameters() if p.requires_grad and id(p) not in rest]
         groups = [
             {"params": [p for p in weights if p.ndim > 1], "weight_decay": s.decay},
             {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
         ]
+        if table:
+            groups.append({"params": table, "weight_decay": 0.0, "lr": s.rate * s.table})
         optimizer = torch.optim.AdamW(groups, lr=s.rate, betas=(0.9, 0.99), fused=True)
 
         def rate(step: int) -> float:

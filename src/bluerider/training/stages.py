@@ -6,8 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bluerider.diffusion.schedule import Schedule
@@ -18,10 +19,12 @@ from bluerider.nets.clip import TextTower, VisionTower
 from bluerider.nets.conditioner import ImageConditioner
 from bluerider.nets.prior import Prior
 from bluerider.nets.unet import UNet
+from bluerider.scenes.wording import languages, said
 from bluerider.tokenizers import Tokenizer
-from bluerider.training.captions import Captions, Named, normalised
+from bluerider.training.appearance import NONE, SIDE, TRAITS, Appearance
+from bluerider.training.captions import Captions
 from bluerider.training.emoji import EmojiSet, load_emoji
-from bluerider.training.pictures import Crops, compose, rgba
+from bluerider.training.pictures import Crops, Sights, on_white, rgba
 from bluerider.training.recipe import Recipe
 from bluerider.training.run import Say, train
 from bluerider.training.stage import Stage
@@ -43,6 +46,9 @@ KINDS: dict[str, Any] = {
     "unet": UNet,
     "conditioner": ImageConditioner,
 }
+MEASURED = 8192  # texts whose embeddings give the prior's statistics
+OFTEN = 20  # times the words of scenes count, in which hundreds of names are told
+FLAT = 1e-4  # deviation of a number that never changes
 
 
 @dataclass
@@ -58,6 +64,11 @@ class Workshop:
     @cached_property
     def emoji(self) -> EmojiSet:
         return load_emoji(self.data)
+
+    @cached_property
+    def appearance(self) -> Appearance:
+        width = self.recipe.nets["image"].embed_dim
+        return Appearance.fit(on_white(rgba(self.emoji, SIDE, self.emoji.seen)), width)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -114,7 +125,8 @@ def make_tokenizer(shop: Workshop, say: Say) -> None:
 
     emoji, settings = shop.emoji, shop.recipe.stages["tokenizer"]
     seen = set(emoji.emoji) - set(emoji.holdout)
-    texts = [name for names in emoji.names.values() for e, name in names.items() if e in seen]
+    texts = Captions(emoji).every_name()
+    texts += [text for lang in languages() for text in said(lang)] * OFTEN
     texts += [word for e, words in emoji.keywords["en"].items() if e in seen for word in words]
     vocab = shop.recipe.nets["text"].vocab
     tokenizer = train_tokenizer(texts, vocab=vocab, alphabet=settings["alphabet"])
@@ -136,69 +148,71 @@ def prepare_autoencoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
 
 def prepare_clip(shop: Workshop) -> tuple[Stage, Stream[Any]]:
-    """Drawings with names in many languages."""
-    from bluerider.training.clip import ClipStage, start_small
+    """Texts in many languages and pictures, and the code of what they show."""
+    from bluerider.training.clip import ClipStage, Meetings, start_small
 
     extra, settings = shop.recipe.stages["clip"], shop.recipe.settings("clip")
-    vision = shop.recipe.nets["image"]
-    drawings = rgba(shop.emoji, vision.size, shop.emoji.seen)
-    captions = Captions(shop.emoji, shop.tokenizer)
     towers = shop.fresh("text"), shop.fresh("image")
     if shop.init is None:
         start_small(*towers)
-    stage = ClipStage(*towers, settings, len(drawings), extra["look"])
-    return stage, Named(
-        drawings,
-        captions,
-        vision,
-        batch=settings.batch,
-        each=extra["each"],
+    stage = ClipStage(*towers, settings, shop.appearance)
+    size = 2 * stage.net.vision.config.size
+    sights = Sights(shop.emoji, size, batch=extra["pictures"], scenes=extra["scenes"])
+    return stage, Meetings(
+        Captions(shop.emoji, extra["told"]),
+        shop.tokenizer,
+        sights,
+        stage,
+        texts=settings.batch,
+        longest=extra["longest"],
         seed=settings.seed,
     )
 
 
 def prepare_prior(shop: Workshop) -> tuple[Stage, Stream[Any]]:
-    """Names and the embeddings of the drawings on white."""
+    """Texts and the embeddings they should call up."""
     from bluerider.training.prior import PriorStage, Questions
 
     extra, settings = shop.recipe.stages["prior"], shop.recipe.settings("prior")
-    embeddings = embed(shop, 1)[0][:, 0].clone()
+    captions = Captions(shop.emoji, extra["told"])
     prior = shop.fresh("prior")
     if shop.init is None:
+        told = captions.draw(np.random.default_rng(settings.seed), MEASURED)
+        embeddings = shop.appearance.embed(told.first, told.second, told.traits)
+        deviation = embeddings.std(0, keepdim=True)
         prior.mean.data = embeddings.mean(0, keepdim=True)
-        prior.std.data = embeddings.std(0, keepdim=True)
+        prior.std.data = torch.where(deviation > FLAT, deviation, 1.0)
     text = shop.trained("text", "clip") if shop.init is None else shop.fresh("text")
-    captions = Captions(shop.emoji, shop.tokenizer)
-    stage = PriorStage(prior, text.train(), embeddings, shop.schedule("prior_schedule"), settings)
+    schedule = shop.schedule("prior_schedule")
+    stage = PriorStage(prior, text.train(), shop.appearance, schedule, settings)
     return stage, Questions(
         captions,
-        *reversed(embeddings.shape),
+        shop.tokenizer,
+        shop.appearance.width,
         batch=settings.batch,
         drop=extra["drop"],
+        longest=extra["longest"],
         levels=stage.schedule.length,
         seed=settings.seed,
     )
 
 
 def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
-    """Cached latents and embeddings of every drawing on white and on colours."""
+    """Cached latents and embeddings of every drawing on white and of small scenes."""
     from bluerider.training.decoder import DecoderStage, Latents
 
     extra, settings = shop.recipe.stages["decoder"], shop.recipe.settings("decoder")
-    embeddings, pictures = embed(shop, extra["variants"])
-    autoencoder, tower = shop.trained("autoencoder"), shop.trained("image")
-    with torch.no_grad():
-        latents = torch.stack([in_parts(autoencoder.encode, p) for p in pictures], dim=1)
-        zero = tower(torch.zeros(1, 3, tower.config.size, tower.config.size))
+    latents, embeddings = encoded(shop, extra["variants"])
     nets = shop.fresh("unet"), shop.fresh("conditioner")
     stage = DecoderStage(*nets, shop.schedule("schedule"), settings)
     return stage, Latents(
         latents,
         embeddings,
-        zero,
+        shop.appearance.nothing(),
         batch=settings.batch,
         drop=extra["drop"],
-        plain=extra["plain"],
+        plain=len(shop.emoji.seen),
+        share=extra["plain"],
         levels=stage.schedule.length,
         seed=settings.seed,
     )
@@ -212,28 +226,39 @@ PREPARE: dict[str, Callable[[Workshop], tuple[Stage, Stream[Any]]]] = {
 }
 
 
-def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, size: int = 64) -> Tensor:
+def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, size: int = 16) -> Tensor:
     """`function` of a long batch, in parts that fit in memory."""
     return torch.cat([function(part) for part in x.split(size)])
 
 
-def embed(shop: Workshop, variants: int) -> tuple[Tensor, list[Tensor]]:
-    """Embeddings (N, variants, D) of the drawings on white (variant 0) and on random colours, and
-    the pictures.
+def encoded(shop: Workshop, scenes: int) -> tuple[Tensor, Tensor]:
+    """Latents (N, C, h, w) and embeddings (N, D) of the drawings on white, then of `scenes` scenes.
+
+    Kept in the run folder, for they take minutes.
     """
-    tower = shop.trained("image")
-    drawings = torch.from_numpy(rgba(shop.emoji, 128, shop.emoji.seen))
-    generator = torch.Generator().manual_seed(0)
-    embeddings, pictures = [], []
-    for variant in range(variants):
-        colours = torch.full((len(drawings), 3), 255)
-        if variant:
-            colours = torch.randint(0, 256, colours.shape, generator=generator)
-        pictures.append(compose(drawings, colours))
+    kept = shop.out / "decoder" / f"latents-{scenes}.safetensors"
+    if not kept.is_file():
+        autoencoder = shop.trained("autoencoder")
+        sights = Sights(shop.emoji, 128, batch=0, scenes=1.0)
+        rng = np.random.default_rng(0)
+        motifs = [sights.motifs.draw(rng) for _ in range(scenes)]
+        rows = torch.arange(len(sights.drawings))
+        none, bare = torch.full_like(rows, NONE), torch.zeros(len(rows), TRAITS)
+        parts = [on_white(sights.drawings)]
+        embeddings = [shop.appearance.embed(rows, none, bare)]
+        latents = []
+        for start in range(0, scenes, 256):
+            seen = sights.paint(motifs[start : start + 256])
+            parts.append(seen.picture)
+            embeddings.append(shop.appearance.embed(seen.first, seen.second, seen.traits))
         with torch.no_grad():
-            seen = in_parts(lambda p: tower(normalised(p, tower.config)), pictures[-1])
-        embeddings.append(seen)
-    return torch.stack(embeddings, dim=1), pictures
+            latents = [in_parts(autoencoder.encode, pictures) for pictures in parts]
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        found = {"latents": torch.cat(latents), "embeddings": torch.cat(embeddings)}
+        with beside(kept) as part:
+            save_file(found, part)
+    found = load_file(kept)
+    return found["latents"], found["embeddings"]
 
 
 def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) -> None:

@@ -1,0 +1,76 @@
+"""The code of what pictures look like."""
+
+import pytest
+import torch
+
+from bluerider.scenes.scene import Scene
+from bluerider.training.appearance import NONE, TRAITS, Appearance, traits_of
+
+WIDTH = 46  # 20 numbers of the first thing, 10 of the second
+
+
+@pytest.fixture(scope="module")
+def small() -> torch.Tensor:
+    return torch.randn(40, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def appearance(small: torch.Tensor) -> Appearance:
+    return Appearance.fit(small, WIDTH)
+
+
+def test_components_deviate_by_the_root_of_their_share(
+    small: torch.Tensor, appearance: Appearance
+) -> None:
+    x = small.flatten(1).double()
+    sizes = torch.linalg.svdvals(x - x.mean(0))
+    wanted = (sizes / sizes[0]).sqrt()[:20]
+    found = appearance.codes.double().square().mean(0).sqrt()
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=0)
+
+
+def test_a_code_does_not_hang_on_the_order_of_drawings(
+    small: torch.Tensor, appearance: Appearance
+) -> None:
+    other = Appearance.fit(small.flip(0), WIDTH)
+    torch.testing.assert_close(other.codes.flip(0), appearance.codes, rtol=1e-3, atol=1e-4)
+
+
+def test_parts_take_an_embedding_apart(appearance: Appearance) -> None:
+    traits = torch.rand(2, TRAITS)
+    embedding = appearance.embed(torch.tensor([3, 4]), torch.tensor([NONE, 5]), traits)
+    first, second, found = appearance.parts(embedding)
+    assert torch.equal(first, appearance.codes[3:5])
+    assert not second[0].any() and torch.equal(second[1], appearance.codes[5, :10])
+    assert torch.equal(found, traits)
+
+
+def test_far_is_the_squared_distance(appearance: Appearance) -> None:
+    code = torch.randn(3, 10)
+    wanted = torch.cdist(code, appearance.codes[:, :10]).square()
+    torch.testing.assert_close(appearance.far(code, appearance.codes), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_few_drawings_leave_the_last_numbers_zero() -> None:
+    codes = Appearance.fit(torch.randn(4, 3, 32, 32), WIDTH).codes
+    assert codes[:, :3].any() and not codes[:, 3:].any()
+
+
+def test_a_thing_that_fills_white_has_no_traits() -> None:
+    assert not traits_of(Scene(things=("a",)), 0.93, [(0.5, 0.5)]).any()
+
+
+@pytest.mark.parametrize(
+    "scene, at",
+    [
+        (Scene(things=("a",), background="blue"), [0, 1, 2]),
+        (Scene(things=("a", "b")), [4, 5, 6, 7, 8]),
+        (Scene(things=("a",), count=2), [9]),
+        (Scene(things=("a",), count=3), [10]),
+        (Scene(things=("a",), look="pixel"), [14]),
+    ],
+)
+def test_every_trait_has_its_place(scene: Scene, at: list[int]) -> None:
+    spots = [(0.2, 0.3), (0.7, 0.8)]
+    found = traits_of(scene, 0.93, spots if len(scene.things) * scene.count > 1 else [(0.5, 0.5)])
+    assert found.nonzero()[0].tolist() == at

@@ -1,0 +1,79 @@
+"""Texts for training: names and scenes as people type them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bluerider.training.appearance import NONE
+from bluerider.training.captions import Captions, in_groups, is_kept_out, slipped, typed
+from tests.training.drawn import tiny_emoji
+
+
+@pytest.fixture(scope="module")
+def captions() -> Captions:
+    return Captions(tiny_emoji(26), scenes=0.5)
+
+
+def test_a_tenth_of_the_names_is_kept_out_of_every_stage(captions: Captions) -> None:
+    emoji = tiny_emoji(26)
+    kept = {
+        names[e]
+        for lang, names in emoji.names.items()
+        for e in names
+        if is_kept_out(lang, e) or e in emoji.holdout
+    }
+    assert kept and not kept & set(captions.every_name())
+
+
+def test_a_name_points_at_its_drawing(captions: Captions) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        text, row = captions.name(rng)
+        assert captions.motifs.emoji[row] in text.lower() or len(text) != len("thing a")
+
+
+def test_scenes_make_up_their_part(captions: Captions) -> None:
+    told = captions.draw(np.random.default_rng(0), 400)
+    assert 150 < int(told.traits.any(dim=1).sum()) < 250
+
+
+def test_only_scenes_of_two_have_a_second_thing(captions: Captions) -> None:
+    told = captions.draw(np.random.default_rng(1), 400)
+    assert torch.equal(told.second != NONE, told.traits[:, 4] == 1)
+
+
+def test_a_batch_hangs_on_its_seed_alone(captions: Captions) -> None:
+    one, other = (captions.draw(np.random.default_rng(5), 20) for _ in range(2))
+    assert one.texts == other.texts and torch.equal(one.traits, other.traits)
+
+
+@given(st.text(min_size=5, max_size=30), st.integers(0, 999))
+def test_a_slip_changes_at_most_one_letter_in_length(text: str, seed: int) -> None:
+    found = slipped(text, np.random.default_rng(seed))
+    assert abs(len(found) - len(text)) <= 1 and found[0] == text[0]
+
+
+def test_english_names_get_articles_and_plurals() -> None:
+    rng = np.random.default_rng(0)
+    found = {typed("apple", rng, english=True) for _ in range(200)}
+    assert {"apple", "an apple", "the apple", "apples", "Apple", "APPLE"} <= found
+
+
+def test_other_languages_get_no_article() -> None:
+    rng = np.random.default_rng(0)
+    assert not any(" " in typed("яблоко", rng, english=False) for _ in range(200))
+
+
+@given(st.lists(st.lists(st.integers(4, 99), min_size=1, max_size=9), min_size=1, max_size=20))
+def test_groups_hold_every_row_once_in_the_order_told(rows: list[list[int]]) -> None:
+    groups, order = in_groups(rows, 0, 4)
+    found = [[i for i in row.tolist() if i] for group in groups for row in group]
+    assert found == [rows[i] for i in order]
+
+
+def test_the_shipped_captions_read_no_kept_out_name(tmp_path: Path) -> None:
+    assert 0.08 < np.mean([is_kept_out("en", chr(0x1F300 + i)) for i in range(1000)]) < 0.12

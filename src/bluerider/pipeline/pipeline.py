@@ -19,7 +19,7 @@ from bluerider.pipeline.batch import Batch, Event
 from bluerider.pipeline.conditions import reader
 from bluerider.pipeline.drawing import develop, draw
 from bluerider.pipeline.parts import Parts
-from bluerider.request import Progress, Request, Result
+from bluerider.request import Progress, Request, Result, flag
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.hub import Announce
 from bluerider.weights.load import ModelFiles, open_model
@@ -38,7 +38,8 @@ class Job:
     @property
     def settings(self) -> Request:
         """What pictures painted in one batch must share."""
-        return replace(self.request, prompt="-", negative="", seed=0)
+        alike = {"negative": "", "negative_prior": None, "negative_decoder": None, "template": ""}
+        return replace(self.request, prompt="-", seed=0, **alike)
 
 
 def without_grad(steps: Iterator[T]) -> Iterator[T]:
@@ -168,7 +169,8 @@ class Pipeline:
 
     def warnings(self, request: Request) -> list[str]:
         """What the user should know: words that do not fit the model."""
-        texts = {"prompt": request.prompt, "negative": request.negative}
+        roles = ("prompt", "negative", "negative_prior", "negative_decoder")
+        texts = {flag(name): getattr(request, name) or "" for name in roles}
         return [w for name, text in texts.items() for w in self.reader.warnings(name, text)]
 
     def _paint(

@@ -19,7 +19,7 @@ LAYERS = (
     ("config", "files"),
     ("catalog",),
     ("request",),
-    ("nets", "diffusion", "tokenizers", "images", "prompts"),
+    ("nets", "diffusion", "tokenizers", "images", "prompts", "identifiers"),
     ("weights", "devices"),
     ("pipeline",),
     ("cli", "training", "evaluate", "guide", "server"),
@@ -31,7 +31,7 @@ SHELL = ("cli", "server")
 INSIDE = ("training", "evaluate", "guide", "server")
 # A result saves itself; what writes pictures is imported when it does.
 LAZY = {("bluerider.request", "bluerider.images")}
-LIGHT = ("errors", "files", "config", "catalog", "request", "guide", "server", "cli")
+LIGHT = ("errors", "files", "config", "catalog", "request", "identifiers", "guide", "server", "cli")
 HEAVY = ("torch", "numpy", "PIL", "pydantic", "transformers", "lightning", "diffusers", "pyarrow")
 # What the oracles in the dev extra are for: tests and benchmarks.
 ORACLES = ("transformers", "diffusers", "peft", "accelerate", "torchvision")

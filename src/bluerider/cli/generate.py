@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from bluerider.cli import values
-from bluerider.cli.jobs import Job, check_model, read_jobs, recall
+from bluerider.cli.jobs import Job, check_model, check_places, find_loras, read_jobs, recall
 from bluerider.cli.run import Run, execute
 from bluerider.errors import InputError
 from bluerider.request import (
@@ -136,6 +136,16 @@ def generate(
         str | None,
         option("Folder or hub id, if the card names none.", MODEL, "--prior", metavar="NAME"),
     ] = None,
+    lora: Annotated[
+        list[str] | None,
+        option(
+            "A LoRA, FILE[:SCALE] (scale 1); may be given again. \\[V] in the words becomes its "
+            "subject.",
+            MODEL,
+            "--lora",
+            metavar="FILE",
+        ),
+    ] = None,
     device: Annotated[
         str | None,
         option(
@@ -225,10 +235,13 @@ def generate(
     machine: dict[str, str] = {}
     if like is not None:
         stored, machine = recall(like)
+        known = find_loras(like, stored.pop("lora", []))
+        lora = known if lora is None else lora
         fields = {**stored, **fields}
     run = Run(
         out=out,
         prior=prior or machine.get("prior"),
+        lora=tuple(lora or ()),
         device=device or machine.get("device", "auto"),
         dtype=dtype or machine.get("dtype", "auto"),
         grid=grid,
@@ -237,7 +250,9 @@ def generate(
     )
     check_choice("device", run.device, DEVICES)
     check_choice("dtype", run.dtype, DTYPES)
-    execute(collect(words or [], prompts, fields), run, listed=prompts is not None)
+    jobs = collect(words or [], prompts, fields)
+    check_places(jobs, run.lora)
+    execute(jobs, run, listed=prompts is not None)
 
 
 def collect(words: list[str], prompts: str | None, fields: dict[str, Any]) -> list[Job]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bluerider.errors import InputError
+from bluerider.identifiers import filled
 from bluerider.request import Request, shown, suggestion
 
 MAX_FILE = 64 * 2**20  # bytes of a file of prompts
@@ -113,6 +114,28 @@ def check_inputs(picture: Path, inputs: object) -> None:
             raise InputError(f"{picture} was made from {name}, which is not here; put it beside it")
         if digest(found) != expected:
             raise InputError(f"{picture} was made from another {name} than {found}; restore that")
+
+
+def find_loras(path: str, loras: list[dict[str, Any]]) -> list[str]:
+    """The LoRA files a picture was painted with, here or beside it, as FILE:SCALE.
+
+    Raises InputError when one is missing or is another one by now.
+    """
+    check_inputs(Path(path), loras)
+    found = []
+    for one in loras:
+        name = Path(str(one["name"])).name
+        places = (Path(name), Path(path).parent / name)
+        found.append(f"{next(p for p in places if p.is_file())}:{one.get('scale', 1.0)}")
+    return found
+
+
+def check_places(jobs: list[Job], loras: tuple[str, ...]) -> None:
+    """Raise InputError for a prompt with `[V]` where no LoRA is given to say what it is."""
+    for job in jobs:
+        if not loras:
+            filled(job.request.prompt, [])
+            filled(job.request.negative, [])
 
 
 def check_model(name: str) -> None:

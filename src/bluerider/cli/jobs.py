@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bluerider.errors import InputError
-from bluerider.identifiers import filled
+from bluerider.prompts.identifiers import filled
 from bluerider.request import Request, shown, suggestion
 
 MAX_FILE = 64 * 2**20  # bytes of a file of prompts

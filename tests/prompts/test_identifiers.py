@@ -3,7 +3,7 @@
 import pytest
 
 from bluerider.errors import InputError
-from bluerider.identifiers import filled, has_place
+from bluerider.prompts.identifiers import filled, has_place
 
 
 @pytest.mark.parametrize(

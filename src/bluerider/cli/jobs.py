@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from bluerider.errors import InputError
-from bluerider.prompts.identifiers import filled
 from bluerider.request import Request, shown, suggestion
 
 MAX_FILE = 64 * 2**20  # bytes of a file of prompts
@@ -132,6 +131,8 @@ def find_loras(path: str, loras: list[dict[str, Any]]) -> list[str]:
 
 def check_places(jobs: list[Job], loras: tuple[str, ...]) -> None:
     """Raise InputError for a prompt with `[V]` where no LoRA is given to say what it is."""
+    from bluerider.prompts.identifiers import filled
+
     for job in jobs:
         if not loras:
             filled(job.request.prompt, [])

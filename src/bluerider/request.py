@@ -58,6 +58,15 @@ NEGATIVES = ("negative_prior", "negative_decoder")  # where None, `negative` goe
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoraUse:
+    """A LoRA file a picture is painted with, known by its bytes."""
+
+    name: str
+    sha256: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What to paint; the fields are the command line's flags and the keys of the JSON.
 
@@ -83,6 +92,7 @@ class Request:
     eta: float | None = None  # 0 = no fresh noise, 1 = as much as DDPM; ddim only
     guidance_interval: tuple[float, float] = (0.0, 1.0)  # the part of the steps that is guided
     template: str = ""  # what the prompt was chosen from; a record, not read
+    lora: tuple[LoraUse, ...] = ()  # filled in by the pipeline that holds them
 
     def __post_init__(self) -> None:
         check_prompt(self.prompt)
@@ -96,6 +106,12 @@ class Request:
         check_choice("task", self.task, TASKS)
         self._check_numbers()
         self._check_sampling()
+        object.__setattr__(self, "lora", check_loras(self.lora))
+
+    @property
+    def words(self) -> dict[str, str | None]:
+        """Every field that holds words to paint or to keep away from."""
+        return {name: getattr(self, name) for name in ("prompt", "negative", *NEGATIVES)}
 
     def _check_numbers(self) -> None:
         check_whole("n", self.n, 1, MAX_N)
@@ -150,7 +166,8 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values under the fields' names, ready for json.dumps."""
-        return {**asdict(self), "guidance_interval": list(self.guidance_interval)}
+        plain = asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in plain.items()}
 
     @classmethod
     def from_json(cls, data: object) -> "Request":
@@ -204,6 +221,19 @@ def check_prompt(prompt: object) -> None:
     check_text("prompt", prompt)
     if not str(prompt).strip():
         raise InputError("the prompt is empty; say what to paint, such as 'a red apple'")
+
+
+def check_loras(value: object) -> tuple[LoraUse, ...]:
+    """LoRAs as they stand in a request or in its JSON. Raises InputError."""
+    try:
+        loras = tuple(one if isinstance(one, LoraUse) else LoraUse(**one) for one in value)  # type: ignore[attr-defined]
+    except TypeError:
+        loras = (LoraUse(name="", sha256=""),)
+    for one in loras:
+        if not (isinstance(one.name, str) and one.name and isinstance(one.sha256, str)):
+            raise InputError("lora: a list of name, sha256 and scale is accepted")
+        check_number("lora scale", one.scale, -10.0, 10.0)
+    return loras
 
 
 def check_interval(value: object) -> tuple[float, float]:

@@ -16,8 +16,8 @@ ROOT = Path(bluerider.__file__).parent
 # A layer is a row of houses; a house imports from rows above it in this table and from itself.
 LAYERS = (
     ("errors",),
-    ("config", "files"),
-    ("catalog",),
+    ("config", "files", "checks"),
+    ("catalog", "editing"),
     ("request",),
     ("nets", "diffusion", "tokenizers", "images", "prompts"),
     ("weights", "devices", "scenes"),
@@ -31,7 +31,18 @@ SHELL = ("cli", "server")
 INSIDE = ("training", "evaluate", "guide", "server")
 # A result saves itself; what writes pictures is imported when it does.
 LAZY = {("bluerider.request", "bluerider.images")}
-LIGHT = ("errors", "files", "config", "catalog", "request", "guide", "server", "cli")
+LIGHT = (
+    "errors",
+    "files",
+    "checks",
+    "config",
+    "catalog",
+    "editing",
+    "request",
+    "guide",
+    "server",
+    "cli",
+)
 HEAVY = ("torch", "numpy", "PIL", "pydantic", "transformers", "lightning", "diffusers", "pyarrow")
 # What is heavy by its nature inside a light house; its neighbours import it when they need it.
 DECLARED = {("bluerider.guide.schema", "pydantic"), ("bluerider.guide.schema", "pydantic_core")}

@@ -15,10 +15,12 @@ from bluerider.guide.query import distance
 from bluerider.guide.search import search
 from tests.guide.conftest import Folder, term
 
+PLACE = Path(__file__).parents[1] / "data" / "guide"
+
 
 @pytest.fixture(scope="module")
 def guide(tmp_path_factory: pytest.TempPathFactory) -> Guide:
-    return Guide([library.SHIPPED], tmp_path_factory.mktemp("cache"))
+    return Guide([PLACE], tmp_path_factory.mktemp("cache"))
 
 
 def first(guide: Guide, text: str) -> str | None:
@@ -113,6 +115,11 @@ def test_no_text_breaks_search(guide: Guide, text: str) -> None:
 )
 def test_distance(a: str, b: str, expected: int) -> None:
     assert distance(a, b) == expected
+
+
+def test_the_shipped_guide_is_searched(tmp_path: Path) -> None:
+    guide = Guide([library.SHIPPED], tmp_path)
+    assert first(guide, "kandinksy 2.2") == "model/kandinsky-2-2"
 
 
 def test_the_command_prints_what_is_promised(

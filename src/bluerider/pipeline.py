@@ -13,7 +13,6 @@ from PIL import Image
 from torch import Tensor
 
 from bluerider.catalog import Defaults
-from bluerider.config import TextConfig
 from bluerider.devices import choose_device, choose_dtype
 from bluerider.diffusion.denoiser import Denoiser
 from bluerider.diffusion.samplers import rule_named, sample
@@ -29,7 +28,6 @@ from bluerider.request import Progress, Request, Result
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.hub import Announce
 from bluerider.weights.load import ModelFiles, open_model
-from bluerider.weights.tokens import load_tokenizer
 
 BATCH = 8
 PRIOR_NOISE, DECODER_NOISE = 0, 1
@@ -91,8 +89,7 @@ class Pipeline:
         self.files = files
         check_plain(files)
         self.device = choose_device(device)
-        size = sum(file.stat().st_size for file in files.parts["unet"].glob("*.safetensors")) // 2
-        self.dtype = choose_dtype(dtype, self.device, size)
+        self.dtype = choose_dtype(dtype, self.device, files.bytes("unet") // 2)
 
     @classmethod
     def load(
@@ -130,8 +127,7 @@ class Pipeline:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        config: TextConfig = self.files.config("text")
-        return load_tokenizer(self.files.parts["tokenizer"], config)
+        return self.files.tokenizer()
 
     @cached_property
     def text(self) -> TextTower:

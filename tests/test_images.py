@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from bluerider import images
 from bluerider.errors import BlueriderError, InputError
@@ -290,7 +290,7 @@ def test_a_request_too_long_for_exif_is_refused() -> None:
 
 
 def test_a_text_bomb_is_refused(tmp_path: Path) -> None:
-    info = images.PngImagePlugin.PngInfo()
+    info = PngImagePlugin.PngInfo()
     info.add_itxt(images.KEY, "x" * 2_000_000, zip=True)
     noisy().save(tmp_path / "a.png", pnginfo=info)
     with pytest.raises(InputError):

@@ -1,14 +1,22 @@
 """The one vocabulary of Python, command line and files: what to paint, how far, what came of it."""
 
-import difflib
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bluerider.catalog import Defaults
+from bluerider.checks import MAX_TEXT as MAX_TEXT
+from bluerider.checks import check_choice as check_choice
+from bluerider.checks import check_keys as check_keys
+from bluerider.checks import check_number as check_number
+from bluerider.checks import check_text as check_text
+from bluerider.checks import check_whole as check_whole
+from bluerider.checks import flag as flag
+from bluerider.checks import shown as shown
+from bluerider.checks import suggestion as suggestion
 from bluerider.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +43,6 @@ MAX_N = 1000
 MAX_STEPS = 1000
 MAX_GUIDANCE = 100.0
 MAX_SIDE = 4096  # pixels
-MAX_TEXT = 10_000  # characters; every tokenizer keeps far fewer
 DEFAULTED = (
     "steps",
     "guidance",
@@ -46,6 +53,15 @@ DEFAULTED = (
     "sampler",
     "spacing",
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraUse:
+    """A LoRA file a picture is painted with, known by its bytes."""
+
+    name: str
+    sha256: str
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +87,7 @@ class Request:
     spacing: str | None = None
     eta: float | None = None  # 0 = no fresh noise, 1 = as much as DDPM; ddim only
     guidance_interval: tuple[float, float] = (0.0, 1.0)  # the part of the steps that is guided
+    lora: tuple[LoraUse, ...] = ()  # filled in by the pipeline that holds them
 
     def __post_init__(self) -> None:
         check_prompt(self.prompt)
@@ -81,6 +98,7 @@ class Request:
         check_choice("task", self.task, TASKS)
         self._check_numbers()
         self._check_sampling()
+        object.__setattr__(self, "lora", check_loras(self.lora))
 
     def _check_numbers(self) -> None:
         check_whole("n", self.n, 1, MAX_N)
@@ -133,7 +151,8 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values under the fields' names, ready for json.dumps."""
-        return {**asdict(self), "guidance_interval": list(self.guidance_interval)}
+        plain = asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in plain.items()}
 
     @classmethod
     def from_json(cls, data: object) -> "Request":
@@ -189,55 +208,17 @@ def check_prompt(prompt: object) -> None:
         raise InputError("the prompt is empty; say what to paint, such as 'a red apple'")
 
 
-def check_text(name: str, value: object) -> None:
-    """Raise InputError unless `value` is encodable text of at most MAX_TEXT characters."""
-    if not isinstance(value, str):
-        raise InputError(f"{flag(name)}: got {shown(value)}; text is accepted")
-    if len(value) > MAX_TEXT:
-        raise InputError(f"{flag(name)}: got {len(value)} characters; at most {MAX_TEXT} go in")
-    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise InputError(f"{flag(name)}: got bytes that are no text; UTF-8 text is accepted")
-
-
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise InputError, naming the nearest choice, unless `value` is one of `choices`."""
-    if value not in choices:
-        near = suggestion(value, choices) if isinstance(value, str) else ""
-        raise InputError(
-            f"unknown {flag(name)} {shown(value)}{near}; accepted: {', '.join(choices)}"
-        )
-
-
-def check_keys(data: Mapping[Any, Any], accepted: Sequence[str]) -> None:
-    """Raise InputError, naming the nearest field, at the first key that is not accepted."""
-    for key in data:
-        if key not in accepted:
-            raise InputError(
-                f"unknown key {shown(key)} in a request{suggestion(str(key), accepted)}; "
-                f"accepted: {', '.join(accepted)}"
-            )
-
-
-def check_whole(name: str, value: object, low: int, high: int) -> int:
-    """`value` if it is an int (no bool) in low..high; raises InputError otherwise."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InputError(
-            f"{flag(name)}: got {shown(value)}; a whole number from {low} to {high} is accepted"
-        )
-    if not low <= value <= high:
-        raise InputError(f"{flag(name)}: got {shown(value)}; {low} to {high} are accepted")
-    return value
-
-
-def check_number(name: str, value: object, low: float, high: float) -> float:
-    """`value` as a float if it is a number (no bool, no NaN) in low..high; raises InputError."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
-        raise InputError(
-            f"{flag(name)}: got {shown(value)}; a number from {low:g} to {high:g} is accepted"
-        )
-    if not low <= value <= high:
-        raise InputError(f"{flag(name)}: got {shown(value)}; {low:g} to {high:g} are accepted")
-    return float(value)
+def check_loras(value: object) -> tuple[LoraUse, ...]:
+    """LoRAs as they stand in a request or in its JSON. Raises InputError."""
+    try:
+        loras = tuple(one if isinstance(one, LoraUse) else LoraUse(**one) for one in value)  # type: ignore[attr-defined]
+    except TypeError:
+        loras = (LoraUse(name="", sha256=""),)
+    for one in loras:
+        if not (isinstance(one.name, str) and one.name and isinstance(one.sha256, str)):
+            raise InputError("lora: a list of name, sha256 and scale is accepted")
+        check_number("lora scale", one.scale, -10.0, 10.0)
+    return loras
 
 
 def check_interval(value: object) -> tuple[float, float]:
@@ -290,27 +271,3 @@ def parse_size(text: str) -> tuple[int, int]:
 def random_seed() -> int:
     """A seed nobody chose, short enough to be typed again: 0 to 2**32 - 1."""
     return secrets.randbelow(2**32)
-
-
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """ ", did you mean 'heun'?" when something near `word` is known, else nothing."""
-    word = word[:100].lower()
-    near = difflib.get_close_matches(word, known)
-    best = max(near, key=lambda each: sorted(each) == sorted(word), default=None)  # letters swapped
-    return f", did you mean {best!r}?" if best else ""
-
-
-def flag(name: str) -> str:
-    """A field's name as the command line spells it."""
-    return name.replace("_", "-")
-
-
-def shown(value: object) -> str:
-    """`value` for a message: one short line, whatever it is."""
-    if isinstance(value, int) and abs(value) >= 10**30:
-        return "a number of more than 30 digits"
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # an endless number or nesting inside
-        return f"a {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:57]}..."

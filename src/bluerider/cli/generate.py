@@ -1,12 +1,12 @@
 """`bluerider generate`: pictures from words."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from bluerider.cli import values
-from bluerider.cli.jobs import Job, check_model, read_jobs, recall
+from bluerider.cli.jobs import Job, check_model, check_places, find_loras, read_jobs, recall
 from bluerider.cli.run import Run, execute
 from bluerider.errors import InputError
 from bluerider.request import (
@@ -136,6 +136,16 @@ def generate(
         str | None,
         option("Folder or hub id, if the card names none.", MODEL, "--prior", metavar="NAME"),
     ] = None,
+    lora: Annotated[
+        list[str] | None,
+        option(
+            "A LoRA, FILE[:SCALE] (scale 1); may be given again. \\[V] in the words becomes its "
+            "subject.",
+            MODEL,
+            "--lora",
+            metavar="FILE",
+        ),
+    ] = None,
     device: Annotated[
         str | None,
         option(
@@ -205,39 +215,57 @@ def generate(
     Every picture keeps its request inside: [bold]bluerider show FILE[/bold] prints it,
     [bold]--like FILE[/bold] repeats it. Pictures' paths go to stdout, all else to stderr.
     """
-    given: dict[str, Any] = {
-        "negative": negative,
-        "model": model,
-        "n": values.whole("n", n),
-        "seed": values.whole("seed", seed),
-        "steps": values.whole("steps", steps),
-        "guidance": values.number("guidance", guidance),
-        "prior_steps": values.whole("prior_steps", prior_steps),
-        "prior_guidance": values.number("prior_guidance", prior_guidance),
-        "sampler": sampler,
-        "spacing": spacing,
-        "eta": values.number("eta", eta),
-        "guidance_interval": values.interval(guidance_interval),
-    }
-    if size is not None:
-        given["width"], given["height"] = parse_size(size)
-    fields = {name: value for name, value in given.items() if value is not None}
+    begin(dict(locals()))
+
+
+# How each flag that is a field of a request is read from text.
+FIELDS: dict[str, Callable[[str, str | None], Any]] = {
+    "negative": values.text,
+    "model": values.text,
+    "n": values.whole,
+    "seed": values.whole,
+    "steps": values.whole,
+    "guidance": values.number,
+    "prior_steps": values.whole,
+    "prior_guidance": values.number,
+    "sampler": values.text,
+    "spacing": values.text,
+    "eta": values.number,
+    "guidance_interval": lambda name, text: values.interval(text),
+}
+
+
+def begin(flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> None:
+    """Paint what a command line asks for: `flags` are those of `generate`, `own` a task's fields.
+
+    Raises InputError.
+    """
+    given: dict[str, Any] = {name: read(name, flags[name]) for name, read in FIELDS.items()}
+    if flags["size"] is not None:
+        given["width"], given["height"] = parse_size(flags["size"])
+    fields = {name: value for name, value in {**given, **(own or {})}.items() if value is not None}
     machine: dict[str, str] = {}
-    if like is not None:
-        stored, machine = recall(like)
+    lora: list[str] | None = flags["lora"]
+    if flags["like"] is not None:
+        stored, machine = recall(flags["like"])
+        known = find_loras(flags["like"], stored.pop("lora", []))
+        lora = known if lora is None else lora
         fields = {**stored, **fields}
     run = Run(
-        out=out,
-        prior=prior or machine.get("prior"),
-        device=device or machine.get("device", "auto"),
-        dtype=dtype or machine.get("dtype", "auto"),
-        grid=grid,
-        as_json=as_json,
-        offline=offline,
+        out=flags["out"],
+        prior=flags["prior"] or machine.get("prior"),
+        lora=tuple(lora or ()),
+        device=flags["device"] or machine.get("device", "auto"),
+        dtype=flags["dtype"] or machine.get("dtype", "auto"),
+        grid=flags["grid"],
+        as_json=flags["as_json"],
+        offline=flags["offline"],
     )
     check_choice("device", run.device, DEVICES)
     check_choice("dtype", run.dtype, DTYPES)
-    execute(collect(words or [], prompts, fields), run, listed=prompts is not None)
+    jobs = collect(flags["words"] or [], flags["prompts"], fields)
+    check_places(jobs, run.lora)
+    execute(jobs, run, listed=flags["prompts"] is not None)
 
 
 def collect(words: list[str], prompts: str | None, fields: dict[str, Any]) -> list[Job]:

@@ -25,6 +25,7 @@ COMMANDS = {
     "show": Command("bluerider.cli.show:app", "Print the request stored in a picture."),
     "models": Command("bluerider.cli.models:app", "List, show, fetch and verify models."),
     "evaluate": Command("bluerider.cli.evaluate:app", "Measure how well a model paints."),
+    "guide": Command("bluerider.cli.guide:app", "Look things up in the field guide."),
     "data": Command("bluerider.cli.data:app", "Prepare data to train on."),
     "train": Command("bluerider.cli.train:app", "Train a model, stage by stage."),
     "completion": Command("bluerider.cli.completion:app", "Complete commands in your shell."),

@@ -3,13 +3,13 @@ read.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bluerider import catalog
 from bluerider.catalog import Defaults
@@ -19,7 +19,9 @@ from bluerider.tokenizers import Tokenizer
 from bluerider.weights.families import FAMILIES, NETS, Folder, of_pipeline, pipelines
 from bluerider.weights.fields import Fields, read_json
 from bluerider.weights.hub import Announce, fetch, is_repo
-from bluerider.weights.net import Source, folder_source, load_net, read_net
+from bluerider.weights.layouts import keymap
+from bluerider.weights.lora import Adapter, Target, read_lora, scaled
+from bluerider.weights.net import BUILDERS, Source, folder_source, load_net, read_net
 from bluerider.weights.schedules import read_schedule
 from bluerider.weights.tokens import load_tokenizer
 from bluerider.weights.zero import zero_embedding
@@ -28,6 +30,7 @@ __all__ = ["ModelFiles", "load_net", "open_model"]
 
 EMBEDDED = Path(__file__).parents[1] / "embedded"
 READERS = {"tokenizer": "text", "mclip_tokenizer": "mclip", "t5_tokenizer": "t5"}
+ADAPTED = ("unet", "prior", "text")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,7 @@ class ModelFiles:
     parts: Mapping[str, Path]  # folders, or files where a part has one of its own
     sources: Mapping[str, Source]
     schedules: Mapping[str, ScheduleConfig] = field(default_factory=dict)  # where no file tells
+    loras: tuple[Adapter, ...] = ()  # merged into what is loaded
 
     def config(self, part: str) -> Any:
         """The shape of a network part; for `unet` the pair (UNetConfig, ConditionerConfig)."""
@@ -62,8 +66,31 @@ class ModelFiles:
         dtype: torch.dtype | None = None,
         device: str | torch.device = "cpu",
     ) -> Any:
-        """A network part; for `unet` the pair (UNet, conditioner)."""
-        return read_net(self.sources[part], dtype=dtype, device=device)
+        """A network part with the LoRAs merged into it; for `unet` the pair (UNet, conditioner)."""
+        net = read_net(self.sources[part], dtype=dtype, device=device)
+        for lora in self.loras:
+            lora.merge(part, whole(net))
+        return net
+
+    def adapted(self, given: Sequence[str | Path]) -> "ModelFiles":
+        """The same files with these LoRAs, each FILE[:SCALE], in the place of any before.
+
+        Raises InputError for one that is made for another model, WeightsError for a damaged one.
+        """
+        targets = self.targets() if given else {}
+        loras = tuple(read_lora(*scaled(one), targets, self.name) for one in given)
+        return replace(self, loras=loras)
+
+    def targets(self) -> dict[str, Target]:
+        """The parts that LoRAs correct."""
+        return {
+            part: Target.of(
+                lambda part=part: BUILDERS[part](self.config(part)),
+                keymap(part, self.config(part)),
+            )
+            for part in ADAPTED
+            if part in self.sources
+        }
 
     def tokenizer(self, part: str = "tokenizer") -> Tokenizer:
         """The tokenizer of a text encoder."""
@@ -83,6 +110,11 @@ class ModelFiles:
     def zero_embedding(self) -> Tensor:
         """The embedding (1, D) of the zero picture, float32."""
         return zero_embedding(self.sources["image"], self.parts["image"].parent)
+
+
+def whole(net: Any) -> nn.Module:
+    """A network part as one module, named as its keymap names it."""
+    return nn.ModuleDict({"unet": net[0], "conditioner": net[1]}) if isinstance(net, tuple) else net
 
 
 @dataclass(frozen=True, kw_only=True)

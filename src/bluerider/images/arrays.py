@@ -1,0 +1,33 @@
+"""Pictures <-> arrays of numbers, and pictures at another size."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from bluerider.errors import BlueriderError
+
+
+def fit(image: Image.Image, width: int, height: int, *, crop: bool = True) -> Image.Image:
+    """The picture at width x height px, proportions kept: cropped at the centre or padded white."""
+    size = (width, height)
+    if crop:
+        return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+    return ImageOps.pad(image, size, Image.Resampling.LANCZOS, color="white")
+
+
+def to_array(image: Image.Image) -> NDArray[np.float32]:
+    """RGB in -1..1, shape (height, width, 3)."""
+    return np.asarray(image.convert("RGB"), dtype=np.float32) / 127.5 - 1.0
+
+
+def from_array(array: NDArray[Any]) -> Image.Image:
+    """A picture from (height, width, 3) in -1..1; values outside are clipped.
+
+    Raises BlueriderError when a value is no number: the weights or the precision failed.
+    """
+    if not np.isfinite(array).all():
+        raise BlueriderError("the picture came out as NaN; try --dtype float32, or other weights")
+    scaled = np.rint((np.clip(array, -1.0, 1.0).astype(np.float32) + 1.0) * 127.5)
+    return Image.fromarray(scaled.astype(np.uint8), "RGB")

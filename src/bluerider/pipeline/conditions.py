@@ -1,0 +1,60 @@
+"""What the decoder is told: a batch's words -> the inputs of its conditioner, family by family.
+
+Tokenizers, text towers and the prior of a family, and what to say of words that do not fit, live
+behind `Reader`; the decoder's loop only hands the inputs on.
+"""
+
+from collections.abc import Generator
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from bluerider.pipeline.batch import Batch, Event
+from bluerider.pipeline.parts import Parts
+from bluerider.pipeline.prior import imagine
+
+Inputs = tuple[Tensor, ...]  # of the conditioner; rows are [uncond; cond], 2B in all
+
+
+class Reader(Protocol):
+    """One family's way from words to the conditioner."""
+
+    def read(self, batch: Batch) -> Generator[Event, None, Inputs]:
+        """Tells the steps it takes; returns what the conditioner is called with."""
+
+    def warnings(self, name: str, text: str) -> list[str]:
+        """What does not fit in a text, which `name` says the role of."""
+
+
+class Kandinsky22:
+    """The decoder is told an image embedding alone, which the prior imagines from the words."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    def read(self, batch: Batch) -> Generator[Event, None, Inputs]:
+        """Embeddings (2B, D): of nothing in particular or the negative words, then of the words."""
+        cond = yield from self._embed(batch.prompts, batch.negatives, batch)
+        uncond = self.parts.zero.expand(len(batch), -1)
+        if any(negative.strip() for negative in batch.negatives):
+            painted = yield from self._embed(batch.negatives, [""] * len(batch), batch)
+            blank = torch.tensor([not n.strip() for n in batch.negatives], device=uncond.device)
+            uncond = torch.where(blank[:, None], uncond, painted)
+        return (torch.cat([uncond, cond]).to(self.parts.dtype),)
+
+    def warnings(self, name: str, text: str) -> list[str]:
+        """The words of a text that the text tower does not read."""
+        _, cut = self.parts.tokenizer.fit(text)
+        length = self.parts.tokenizer.length
+        return [f"{name}: the model reads {length} tokens; cut: {' '.join(cut)}"] if cut else []
+
+    def _embed(
+        self, prompts: list[str], negatives: list[str], batch: Batch
+    ) -> Generator[Event, None, Tensor]:
+        return imagine(self.parts, prompts, negatives, batch.seeds, batch.settings)
+
+
+def reader(parts: Parts) -> Reader:
+    """How the family of these parts reads."""
+    return Kandinsky22(parts)

@@ -1,0 +1,70 @@
+"""A model's networks where they work: read on first use, on one device, in one format."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bluerider.config import AutoencoderConfig
+from bluerider.diffusion.schedule import Schedule
+from bluerider.tokenizers import Tokenizer
+from bluerider.weights.load import ModelFiles
+
+
+class Parts:
+    """The parts of a model; a stage takes the networks it needs with `using`."""
+
+    def __init__(self, files: ModelFiles, device: torch.device, dtype: torch.dtype) -> None:
+        self.files = files
+        self.device = device
+        self.dtype = dtype
+        self._kept: dict[str, Any] = {}
+
+    @contextmanager
+    def using(self, name: str) -> Iterator[Any]:
+        """A network for as long as the block runs; `unet` is the pair (UNet, conditioner)."""
+        yield self.get(name)
+
+    def get(self, name: str) -> Any:
+        """A network that stays, convolutions channels-last."""
+        if name not in self._kept:
+            self._kept[name] = self._load(name)
+        return self._kept[name]
+
+    def adapt(self, files: ModelFiles) -> None:
+        """Go on with other LoRAs; networks that they or the former ones correct are read again."""
+        for lora in (*self.files.loras, *files.loras):
+            for part in lora.factors:
+                self._kept.pop(part, None)
+        self.files = files
+
+    def _load(self, name: str) -> Any:
+        net = self.files.load(name, dtype=self.dtype, device=self.device)
+        if name == "unet":
+            return net[0].to(memory_format=torch.channels_last), net[1]
+        return net.to(memory_format=torch.channels_last) if name == "autoencoder" else net
+
+    def schedule(self, name: str) -> Schedule:
+        """The noise levels of `schedule` or `prior_schedule`."""
+        return Schedule(self.files.schedule(name))
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the text tower."""
+        return self.files.tokenizer()
+
+    @cached_property
+    def latent(self) -> AutoencoderConfig:
+        """The shape of the autoencoder, and so of a latent."""
+        config: AutoencoderConfig = self.files.config("autoencoder")
+        return config
+
+    @cached_property
+    def zero(self) -> Tensor:
+        """The embedding (1, D) of the zero picture: the decoder's condition for "nothing in
+        particular".
+        """
+        return self.files.zero_embedding().to(self.device, torch.float32)

@@ -1,0 +1,1 @@
+"""How words are written: weights in brackets, alternatives in braces, wildcards from files."""

@@ -16,9 +16,9 @@ from bluerider.errors import InputError
 from bluerider.images import from_array
 from bluerider.nets.autoencoder import Autoencoder
 from bluerider.pipeline.batch import Batch, Event
-from bluerider.pipeline.conditions import reader
 from bluerider.pipeline.drawing import develop, draw
 from bluerider.pipeline.parts import Parts
+from bluerider.pipeline.readers import reader
 from bluerider.prompts.identifiers import filled
 from bluerider.request import LoraUse, Progress, Request, Result
 from bluerider.tokenizers import Tokenizer

@@ -32,6 +32,7 @@ from bluerider.nets.prior import Prior
 from bluerider.nets.t5 import T5Encoder
 from bluerider.nets.unet import UNet
 from bluerider.nets.xlmr import MultilingualCLIP
+from bluerider.weights.convert import save_release
 from bluerider.weights.save import save_model
 
 WIDTH, TOKENS, CONTEXT = 24, 12, 24
@@ -168,6 +169,9 @@ def build(name: str, folder: Path, *, dtype: torch.dtype | None = None) -> Path:
     """Write the tiny model of a catalog name into a new folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     whole = parts(name, folder.parent)
+    family = catalog.find(name).family
+    if family == "kandinsky-2.0":
+        return save_release(whole, folder, family=family, name=f"tiny-{name}", defaults=DEFAULTS)
     return save_model(
         whole, folder, name=f"tiny-{name}", defaults=DEFAULTS, licence="apache-2.0", dtype=dtype
     )

@@ -44,7 +44,7 @@ def list_models(as_json: AsJson = False) -> None:
             entry["id"],
             ", ".join(entry["tasks"]),
             amount(entry["parameters"]),
-            here if model.ready else "not yet",
+            here,
             entry["licence"],
         )
     Console().print(table)
@@ -63,7 +63,6 @@ def show_model(
     model = find(name)
     facts = row(model) | {
         "title": model.title,
-        "ready": model.ready,
         "hub": asdict(model.hub) if model.hub else None,
         "defaults": asdict(model.defaults),
         "networks": asdict(model.shapes) if model.shapes else None,

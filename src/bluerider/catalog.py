@@ -69,6 +69,11 @@ class Hub:
     revision: str = "main"
     files: tuple[str, ...] = ()  # of a first release: all that is fetched, the decoder's file first
 
+    @property
+    def tag(self) -> str | None:
+        """What tells the files of one model in a repository from another's: its decoder's name."""
+        return self.files[0].rpartition(".")[0] if self.files else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:

@@ -18,6 +18,7 @@ from bluerider.weights.load import ModelFiles
 from bluerider.weights.net import Tensors, listed
 from bluerider.weights.released import CLIP_VOCABULARY, ENCODERS
 from bluerider.weights.save import (
+    check_place,
     published,
     put_tokenizer,
     save_model,
@@ -60,8 +61,7 @@ def convert(files: ModelFiles, target: Path, layout: str) -> list[Matched]:
     `diffusers` and `original` write a folder, `single` a .safetensors or .ckpt file. Raises
     InputError where the family was never published so, WeightsError where weights do not fit.
     """
-    if layout not in LAYOUTS:
-        raise InputError(f"layout: got {layout!r}; choose from {', '.join(LAYOUTS)}")
+    check_layout(layout, target)
     if files.family not in FAMILIES[layout]:
         can = [name for name, families in FAMILIES.items() if files.family in families]
         raise InputError(
@@ -70,6 +70,19 @@ def convert(files: ModelFiles, target: Path, layout: str) -> list[Matched]:
     nets: dict[str, Any] = {part: files.load(part) for part in files.sources}
     WRITERS[layout](files, nets, target)
     return [matched(files, part, nets[part]) for part in files.sources]
+
+
+def check_layout(layout: str, target: Path) -> None:
+    """Whether there is such a layout, and it can be written there: what is known at the door."""
+    if layout not in LAYOUTS:
+        raise InputError(f"layout: got {layout!r}; choose from {', '.join(LAYOUTS)}")
+    if layout != "single":
+        check_place(target)
+        return
+    if target.suffix not in (".safetensors", ".ckpt"):
+        raise InputError(f"{target}: a single file ends in .safetensors or .ckpt")
+    if target.is_dir() or not target.parent.is_dir():
+        raise InputError(f"{target}: not a file in a folder that exists")
 
 
 def matched(files: ModelFiles, part: str, net: Any) -> Matched:
@@ -112,10 +125,6 @@ def to_diffusers(files: ModelFiles, nets: dict[str, Any], target: Path) -> None:
 
 def to_single(files: ModelFiles, nets: dict[str, Any], target: Path) -> None:
     """One file as CompVis and most other software of Stable Diffusion 1.x have it."""
-    if target.suffix not in (".safetensors", ".ckpt"):
-        raise InputError(f"{target}: a single file ends in .safetensors or .ckpt")
-    if target.is_dir() or not target.parent.is_dir():
-        raise InputError(f"{target}: not a file in a folder that exists")
     tensors: dict[str, torch.Tensor] = {}
     for part, net in nets.items():
         config = files.config(part)

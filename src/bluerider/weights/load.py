@@ -361,7 +361,7 @@ def described(
     name = model.name if model else Path(given).name
     licence, defaults = model.licence if model else "not stated", model.defaults if model else base
     for folder in (decoder, decoder.parent):
-        own = folder / "bluerider.json" if folder.is_dir() else folder.with_suffix(".json")
+        own = folder / "bluerider.json"
         if own.is_file() and not (model and model.hub):
             entry = Fields(read_json(own), own)
             name = model.name if model else str(entry.data.get("name") or name)

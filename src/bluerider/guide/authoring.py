@@ -12,7 +12,6 @@ from bluerider.files import write_whole
 from bluerider.guide.frontmatter import dump, scalar
 from bluerider.guide.index import Guide, home
 from bluerider.guide.library import Library, Refused, check, read
-from bluerider.guide.schema import MODELS, Record
 from bluerider.guide.terms import fold, words
 from bluerider.guide.vocabulary import DOMAINS
 from bluerider.request import check_choice
@@ -24,6 +23,8 @@ OWN = ("text", "effects")  # fields that are filled in another way
 
 def add(kind: str, ask: Asker, guide: Guide, today: datetime.date) -> Path:
     """Ask for a record of a type and write it among the user's own. Raises InputError."""
+    from bluerider.guide.schema import MODELS, Record
+
     check_choice("type", kind, [name for name in MODELS if name not in UNASKED])
     data = common(kind, ask, guide, today)
     for name, field in MODELS[kind].model_fields.items():

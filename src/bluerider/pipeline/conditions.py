@@ -53,8 +53,3 @@ class Kandinsky22:
         self, prompts: list[str], negatives: list[str], batch: Batch
     ) -> Generator[Event, None, Tensor]:
         return imagine(self.parts, prompts, negatives, batch.seeds, batch.settings)
-
-
-def reader(parts: Parts) -> Reader:
-    """How the family of these parts reads."""
-    return Kandinsky22(parts)

@@ -18,7 +18,7 @@ def draw(parts: Parts, batch: Batch, inputs: Inputs) -> Generator[Event, None, T
     """Tells every step with its x0; returns the latents (B, C, h, w), float32."""
     settings = batch.settings
     assert settings.height and settings.width and settings.sampler
-    schedule = parts.schedule("schedule")
+    schedule = parts.schedule("schedule", settings.sampler)
     shape = parts.latent
     cells = (settings.height // shape.factor, settings.width // shape.factor)
     noise = Dice(batch.seeds, DECODER_NOISE, (shape.latent_channels, *cells)).on(parts.device)

@@ -75,8 +75,9 @@ def finite(point: Point) -> bool:
 def numbers_axis(values: Sequence[float]) -> Axis:
     """An axis around numbers, with about five round ticks."""
     low, high = min(values, default=0.0), max(values, default=1.0)
-    if high - low < 1e-12:
-        low, high = low - 0.5, high + 0.5
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        half = abs(low) / 2 or 0.5
+        low, high = low - half, high + half
     rough = (high - low) / TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * each for each in (1, 2, 5, 10) if power * each >= rough * 0.999)

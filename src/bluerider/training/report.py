@@ -104,6 +104,7 @@ def use(folder: Path, about: Mapping[str, Any]) -> Iterator[str]:
         yield f"{told}; learned in {about.get('step')} steps.</p>"
     command = f'bluerider generate "{first} on a blue background" --lora {path}{named}'
     python = (
+        "from bluerider import Pipeline\n\n"
         f'pipe = Pipeline.load("{model}", lora=["{path}"])\n'
         f'pipe.generate("{first}").save("out.png")'
     )

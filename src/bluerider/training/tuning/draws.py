@@ -5,7 +5,7 @@ up again at step n sees what it would have seen, whatever the workers, and so do
 with the same batch together.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -74,31 +74,26 @@ Micro = dict[str, Draw]
 
 
 class Draws(IterableDataset[Micro]):
-    """The micro-batches of one process, from the one that `reached` names when the loop begins."""
+    """The micro-batches of process `rank` of `world`, from micro-batch `first` on."""
 
     def __init__(
-        self,
-        sources: dict[str, Source],
-        *,
-        seed: int,
-        rank: Callable[[], int],
-        world: int,
-        reached: Callable[[], int],
+        self, sources: dict[str, Source], *, seed: int, rank: int, world: int, first: int
     ) -> None:
-        self.sources, self.seed, self.world = sources, seed, world
-        self.rank, self.reached = rank, reached
+        self.sources, self.seed, self.first = sources, seed, first
+        self.rank, self.world = rank, world
 
-    def micro(self, index: int, rank: int) -> Micro:
-        """Micro-batch `index` of a process."""
+    def micro(self, index: int) -> Micro:
+        """Micro-batch `index` of this process."""
+        place = index * self.world + self.rank
         return {
-            name: source.draw(self.seed, (index * self.world + rank) * source.batch)
+            name: source.draw(self.seed, place * source.batch)
             for name, source in self.sources.items()
         }
 
     def __iter__(self) -> Iterator[Micro]:
         worker = get_worker_info()
         place, stride = (worker.id, worker.num_workers) if worker else (0, 1)
-        index, rank = self.reached() + place, self.rank()
+        index = self.first + place
         while True:
-            yield self.micro(index, rank)
+            yield self.micro(index)
             index += stride

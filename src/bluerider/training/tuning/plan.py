@@ -20,6 +20,7 @@ CHOICES = {
     "layers": ("attention", "transformer", "all"),
     "precision": ("float32", "bfloat16", "float16"),
     "base": ("float32", "bfloat16", "float16"),
+    "save_as": ("float32", "bfloat16", "float16"),
     "optimizer": ("adamw", "adamw8bit"),
     "schedule": ("constant", "cosine", "linear"),
     "variance": ("auto", "on", "off"),
@@ -82,6 +83,7 @@ class Plan:
     unrelated: str = "a cat"
     devices: int = 1
     strategy: str = "auto"
+    save_as: str = "float16"  # the numbers of the LoRA file
     tensorboard: bool = True
     wandb: bool = False
 

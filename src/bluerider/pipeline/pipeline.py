@@ -62,8 +62,7 @@ class Pipeline:
         self.files = files
         check_plain(files)
         self.device = choose_device(device)
-        size = sum(file.stat().st_size for file in files.parts["unet"].glob("*.safetensors")) // 2
-        self.dtype = choose_dtype(dtype, self.device, size)
+        self.dtype = choose_dtype(dtype, self.device, files.bytes("unet") // 2)
         self.parts = Parts(files, self.device, self.dtype)
         self.reader = reader(self.parts)
 

@@ -1,4 +1,4 @@
-"""DreamBooth (Ruiz et al. 2023): a model learns a subject from a few pictures and keeps its class."""
+"""DreamBooth (Ruiz et al. 2023): a model learns a subject from a few pictures, keeps its class."""
 
 import json
 import os
@@ -109,16 +109,14 @@ class Run:
         wanted, plan = self.wanted, self.plan
         grid = self.files.defaults.grid
         size = plan.size or min(self.files.defaults.width, self.files.defaults.height)
-        framing = Framing(size=size, grid=grid, crop=plan.crop, flip=plan.flip)  # type: ignore[arg-type]
+        framing = Framing(size=size, grid=grid, crop=plan.crop, flip=plan.flip)
         subjects = pair([gather(p) for p in wanted.pictures], wanted.subjects, wanted.classes)
         return SubjectSet(subjects=subjects, framing=framing, seed=plan.seed)
 
     def _identifiers(self) -> list[str]:
         """A word for every subject."""
         tokenizers = [
-            self.files.tokenizer(part)
-            for part in self.files.parts
-            if part.endswith("tokenizer")
+            self.files.tokenizer(part) for part in self.files.parts if part.endswith("tokenizer")
         ]
         count = len(self.learned.subjects)
         if self.plan.identifier == "auto":
@@ -142,7 +140,9 @@ class Run:
         """What a checkpoint must agree on to be taken up."""
         plan = self.plan
         homes = sorted({teach.HOMES[part] for part in plan.trained})
-        parts = {p: [plan.part(p).train, plan.part(p).rank, plan.part(p).layers] for p in plan.trained}
+        parts = {
+            p: [plan.part(p).train, plan.part(p).rank, plan.part(p).layers] for p in plan.trained
+        }
         return {
             "model": {part: identity(self.files.parts[part]) for part in homes},
             "data": self.learned.digest,
@@ -165,9 +165,15 @@ class Run:
             if part != "text_encoder"
         }
         if not lessons:
-            raise InputError("text_encoder trains with the prior or the decoder; turn one of them on")
+            raise InputError(
+                "text_encoder trains with the prior or the decoder; turn one of them on"
+            )
         tuner = self._tuner(lessons, teacher.nets, rows)
-        trackers = Trackers(out, plan) if self.first else Trackers(out, replace(plan, tensorboard=False, wandb=False))
+        trackers = (
+            Trackers(out, plan)
+            if self.first
+            else Trackers(out, replace(plan, tensorboard=False, wandb=False))
+        )
         ledger = Ledger(out, plan, self.advance, trackers)
         samples = self._samples(teacher.nets, trackers)
         keep = keeper.Keeper(
@@ -202,13 +208,17 @@ class Run:
             elif self.first:
                 self.say("no checkpoint to go on from; starting at step 0")
         elif self.first and out.is_dir() and any(out.iterdir()):
-            raise InputError(f"{out}: holds something already; --resume goes on with a run, or choose another --out")
+            raise InputError(
+                f"{out}: holds something already; --resume goes on with a run, or choose another"
+            )
         else:
             found = None
         if self.first:
             make_folder(out)
             write_whole(out / SAVED, self.plan.to_yaml().encode())
-            write_whole(out / "data.json", json.dumps(self._data(), indent=1, ensure_ascii=False).encode())
+            write_whole(
+                out / "data.json", json.dumps(self._data(), indent=1, ensure_ascii=False).encode()
+            )
         return found[0] if found else None
 
     def _data(self) -> list[dict[str, Any]]:
@@ -220,7 +230,9 @@ class Run:
                 "caption": caption,
                 "subject": self.learned.subjects[number].phrase,
             }
-            for (number, shot), caption in zip(self.learned.shots, self.school.captions, strict=True)
+            for (number, shot), caption in zip(
+                self.learned.shots, self.school.captions, strict=True
+            )
         ]
 
     def _rows(self) -> dict[str, teach.Rows]:
@@ -240,7 +252,9 @@ class Run:
         if plan.class_weight and "decoder" in rows and plan.class_pictures:
             files, words = self._class_files(prompts, told("painting the class"))
             frames = teach.class_frames(files, self.learned.framing)
-            rows["decoder"].add(words, 1, **teach.encode_pictures(school, frames, told("reading the class")))
+            rows["decoder"].add(
+                words, 1, **teach.encode_pictures(school, frames, told("reading the class"))
+            )
         return rows
 
     def _class_files(self, prompts: tuple[str, ...], tell: Any) -> tuple[list[Path], list[str]]:
@@ -299,7 +313,7 @@ class Run:
         return PLACE.sub(f"[V{number + 1}]", self.learned.subjects[number].phrase)
 
     def write(self, nets: Mapping[str, nn.Module]) -> Path:
-        """Write what was learned: one LoRA file, or the whole model where more than that trained."""
+        """Write what was learned: one LoRA file, or the whole model where more trained."""
         if any(self.plan.part(part).train != "lora" for part in self.plan.trained):
             return self._write_model(nets)
         factors: dict[str, dict[str, Factors]] = {}
@@ -358,8 +372,10 @@ def dreambooth(
         return [value] if isinstance(value, str | Path) else list(value)
 
     wanted = Lessons(
-        pictures=many(pictures), subjects=many(subject), classes=many(class_), out=Path(out), **options
+        pictures=many(pictures),
+        subjects=many(subject),
+        classes=many(class_),
+        out=Path(out),
+        **options,
     )
     return Run(wanted, say, advance).run()
-
-

@@ -42,7 +42,7 @@ def recompute(net: nn.Module) -> None:
     """Keep only the inputs of a network's blocks and compute the rest again on the way back."""
     for module in net.modules():
         if isinstance(module, BLOCKS):
-            module.forward = recomputed(module)
+            module.forward = recomputed(module)  # type: ignore[method-assign]
 
 
 def recomputed(module: nn.Module):  # type: ignore[no-untyped-def]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bluerider.errors import BlueriderError, InputError
-from bluerider.images import digest, encode, make_folder
+from bluerider.images import digest, encode
 from bluerider.pipeline import Pipeline
 from bluerider.request import Request
 from bluerider.weights.store import home, write_whole
@@ -40,7 +40,7 @@ class Wanted:
         settings = self.request(0, pipe).to_json()
         settings = {k: v for k, v in settings.items() if k not in OWN}
         plain = {"prompts": list(self.prompts), "seed": self.seed, "weights": self.weights}
-        return json.loads(json.dumps({**plain, "settings": settings}))  # type: ignore[no-any-return]
+        return json.loads(json.dumps({**plain, "settings": settings}))
 
 
 def default_folder(head: dict[str, Any]) -> Path:
@@ -61,7 +61,6 @@ def class_pictures(
     head = wanted.head(pipe)
     folder = folder or default_folder(head)
     known = read_manifest(folder, head)
-    make_folder(folder)
     files = [folder / f"{i:05d}.png" for i in range(wanted.count)]
     missing = [
         i for i, path in enumerate(files)

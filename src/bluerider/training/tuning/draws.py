@@ -62,7 +62,7 @@ class Source:
         """Row, time, noise, spread and drops of one sample."""
         rng = np.random.default_rng((seed, self.part, half, index))
         variants = self.rows[half][self.order[half][index]]
-        row = int(variants[rng.integers(len(variants))])
+        row = variants[int(rng.integers(len(variants)))]
         t = int(rng.integers(self.levels))
         drop = rng.random(2) < np.array(self.drop)
         noise = rng.standard_normal(self.shape, np.float32)

@@ -121,5 +121,3 @@ def brief(value: Any) -> str:
 def steps_of(data: Mapping[str, Any]) -> int:
     """The optimiser steps behind a checkpoint."""
     return int(data["global_step"])
-
-

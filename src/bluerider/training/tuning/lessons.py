@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from bluerider.diffusion.loss import min_snr, simple_loss, target, variance_loss

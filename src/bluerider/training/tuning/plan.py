@@ -246,5 +246,3 @@ def build(kind: Any, table: Mapping[str, Any], prefix: str) -> Any:
             value = {True: "true", False: "off"}[value]
         values[key] = value
     return kind(**values)
-
-

@@ -79,7 +79,7 @@ class Samples(Callback):
 
 @contextmanager
 def resting(tuner: Tuner) -> Iterator[None]:
-    """The averaged weights in place, networks out of training mode, and all as it was afterwards."""
+    """Averaged weights in place, no network in training mode; all as it was afterwards."""
     modes = {module: module.training for module in tuner.modules()}
     fast = [p.detach().clone() for p in tuner.trainable] if tuner.slow else []
     tuner.eval()

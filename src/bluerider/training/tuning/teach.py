@@ -205,9 +205,7 @@ class Teacher:
             self.nets[part] = net
         return self.nets[part]
 
-    def spoken(
-        self, rows: Rows, part: str, tokenizer: str, read: Any, *, full: bool
-    ) -> nn.Module:
+    def spoken(self, rows: Rows, part: str, tokenizer: str, read: Any, *, full: bool) -> nn.Module:
         """What a text tower says of the rows' captions: in the step where it learns."""
         school = self.school
         ids, mask, captions = tables(rows.captions, school.files, tokenizer, full)

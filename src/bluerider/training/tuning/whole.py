@@ -25,6 +25,4 @@ def write_model(files: ModelFiles, nets: Mapping[str, nn.Module], folder: Path) 
     for name in ("schedule", "prior_schedule"):
         if name in files.parts or name in files.schedules:
             parts[name] = files.schedule(name)
-    save_model(
-        parts, folder, name=files.name, defaults=files.defaults, licence=files.licence
-    )
+    save_model(parts, folder, name=files.name, defaults=files.defaults, licence=files.licence)

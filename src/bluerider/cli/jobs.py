@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bluerider.errors import InputError
-from bluerider.request import Request, shown, suggestion
+from bluerider.request import NEGATIVES, Request, shown, suggestion
 
 MAX_FILE = 64 * 2**20  # bytes of a file of prompts
 MAX_LINES = 100_000
@@ -97,7 +97,11 @@ def recall(path: str) -> tuple[dict[str, Any], dict[str, str]]:
     machine = {name: stored.pop(name) for name in ELSEWHERE if name in stored}
     if not all(isinstance(value, str) for value in machine.values()):
         raise InputError(f"{path}: the request stored in it is damaged; it cannot be repeated")
-    return Request.from_json(stored).to_json(), machine
+    fields = Request.from_json(stored).to_json()
+    for name in NEGATIVES:  # so that another --negative reaches them
+        if fields[name] == fields["negative"]:
+            del fields[name]
+    return fields, machine
 
 
 def check_inputs(picture: Path, inputs: object) -> None:

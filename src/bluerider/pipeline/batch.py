@@ -44,3 +44,20 @@ class Batch:
     def negatives(self) -> list[str]:
         """What to keep away from in each picture."""
         return [request.negative for request in self.requests]
+
+    @property
+    def prior_negatives(self) -> list[str]:
+        """The words of the prior's unconditional half."""
+        return [first(r.negative_prior, r.negative) for r in self.requests]
+
+    @property
+    def decoder_negatives(self) -> list[str]:
+        """The words the decoder's unconditional half is told, through the prior where there is
+        one.
+        """
+        return [first(r.negative_decoder, r.negative) for r in self.requests]
+
+
+def first(own: str | None, common: str) -> str:
+    """The words of a half's own negative where they were given, if only as "", else the common."""
+    return common if own is None else own

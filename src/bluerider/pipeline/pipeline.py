@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from bluerider.catalog import Defaults
+from bluerider.checks import flag
 from bluerider.devices import choose_device, choose_dtype
 from bluerider.errors import InputError
 from bluerider.images import from_array
@@ -20,7 +21,7 @@ from bluerider.pipeline.conditions import reader
 from bluerider.pipeline.drawing import develop, draw
 from bluerider.pipeline.parts import Parts
 from bluerider.prompts.identifiers import filled
-from bluerider.request import LoraUse, Progress, Request, Result
+from bluerider.request import NEGATIVES, LoraUse, Progress, Request, Result
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.hub import Announce
 from bluerider.weights.load import ModelFiles, open_model
@@ -39,7 +40,8 @@ class Job:
     @property
     def settings(self) -> Request:
         """What pictures painted in one batch must share."""
-        return replace(self.request, prompt="-", negative="", seed=0)
+        alike = {"negative": "", "negative_prior": None, "negative_decoder": None, "template": ""}
+        return replace(self.request, prompt="-", seed=0, **alike)
 
 
 def without_grad(steps: Iterator[T]) -> Iterator[T]:
@@ -180,13 +182,16 @@ class Pipeline:
             names = ", ".join(one.name for one in request.lora)
             raise InputError(f"the request was made with the LoRA {names}; load it with --lora")
         words = [lora.identifier for lora in loras]
-        prompt, negative = filled(request.prompt, words), filled(request.negative, words)
-        return replace(request, prompt=prompt, negative=negative, lora=used)
+        said = {role: text and filled(text, words) for role, text in request.words.items()}
+        return replace(request, lora=used, **said)
 
     def warnings(self, request: Request) -> list[str]:
         """What the user should know: words that do not fit the model."""
-        texts = {"prompt": request.prompt, "negative": request.negative}
-        return [w for name, text in texts.items() for w in self.reader.warnings(name, text)]
+        told: list[str] = []
+        for role, text in request.words.items():
+            if text and (role not in NEGATIVES or text != request.negative):
+                told += self.reader.warnings(flag(role), text)
+        return told
 
     def _paint(
         self, requests: Sequence[Request], batch: int

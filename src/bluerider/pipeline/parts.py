@@ -44,6 +44,7 @@ class Parts:
         for lora in (*self.files.loras, *files.loras):
             for part in lora.factors:
                 self._kept.pop(part, None)
+        self.constants.clear()
         self.files = files
 
     def _load(self, name: str) -> Any:

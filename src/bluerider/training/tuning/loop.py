@@ -26,7 +26,7 @@ def strategy(plan: Plan, device: torch.device) -> Any:
     if plan.devices == 1 and plan.strategy == "auto":
         return "auto"
     backend = "nccl" if device.type == "cuda" else "gloo"
-    return DDPStrategy(process_group_backend=backend, broadcast_buffers=False)
+    return DDPStrategy(process_group_backend=backend)
 
 
 def fit(

@@ -25,9 +25,7 @@ def losses(out: Path) -> list[list[str]]:
 
 
 def state(out: Path) -> dict[str, Any]:
-    found: dict[str, Any] = torch.load(
-        out / "checkpoints" / f"{STEPS:06d}.ckpt", weights_only=True
-    )
+    found: dict[str, Any] = torch.load(out / "checkpoints" / f"{STEPS:06d}.ckpt", weights_only=True)
     return found
 
 

@@ -1,6 +1,7 @@
 """What of a part trains: low-rank corrections, its attention, or all of it."""
 
 import re
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -36,6 +37,23 @@ def choose(net: nn.Module, plan: PartPlan, generator: torch.Generator) -> dict[s
             parameter.data = parameter.data.float()
             parameter.requires_grad_(plan.train != "off")
     return {}
+
+
+RESIDUAL = re.compile(r"(^|.*\.)(norm1|conv1|time|norm2|conv2)\.(weight|bias)")
+PIXELS = re.compile(r".*\.attn\.\d+\.(q|k|v|out)\.(weight|bias)")
+FROZEN = {"resblocks": RESIDUAL, "attention": PIXELS}
+
+
+def freeze(net: nn.Module, kinds: Sequence[str]) -> None:
+    """Freeze the residual blocks or the attention of a decoder, as Kandinsky 2.1's trainer does:
+    skips and the projections of the context go on learning.
+    """
+    blocks = [n for n, module in net.named_modules() if isinstance(module, ResBlock)]
+    for name, parameter in net.named_parameters():
+        block = any(name.startswith(f"{one}.") for one in blocks)
+        for kind in kinds:
+            if FROZEN[kind].fullmatch(name) and (block or kind == "attention"):
+                parameter.requires_grad_(False)
 
 
 def recompute(net: nn.Module) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from bluerider.diffusion.loss import min_snr, simple_loss, target, variance_loss
@@ -26,12 +27,15 @@ class Lesson(nn.Module):
         spread: Tensor | None = None,
         gamma: float = 0.0,
         variance: bool = False,
+        absolute: bool = False,
+        extra: Tensor | None = None,
     ) -> None:
         super().__init__()
-        self.net, self.told = net, nn.ModuleList(told)
-        self.schedule, self.gamma, self.variance = schedule, gamma, variance
+        self.net, self.told, self.schedule = net, nn.ModuleList(told), schedule
+        self.terms = {"gamma": gamma, "variance": variance, "absolute": absolute}
         self.register_buffer("x0", x0, persistent=False)
         self.register_buffer("spread", spread, persistent=False)
+        self.register_buffer("extra", extra, persistent=False)
 
     def ask(self, x: Tensor, t: Tensor, told: tuple[Tensor, ...]) -> Tensor:
         """The network's answer."""
@@ -44,14 +48,17 @@ class Lesson(nn.Module):
             return x0
         return x0 + draw.blur * self.spread[draw.row]
 
+    def noisy(self, draw: Draw, x0: Tensor) -> Tensor:
+        """What the network sees: x0 and noise at t, and channels that go with a row."""
+        x = self.schedule.noised(x0, draw.noise, draw.t)
+        return x if self.extra is None else torch.cat([x, self.extra[draw.row]], dim=1)
+
     def forward(self, draw: Draw) -> Tensor:
         """The loss (N,) of each sample of a draw."""
         x0 = self.clean(draw)
         told = tuple(value for each in self.told for value in each(draw.row, draw.drop))
-        answer = self.ask(self.schedule.noised(x0, draw.noise, draw.t), draw.t, told)
-        return sample_loss(
-            self.schedule, answer, x0, draw.noise, draw.t, gamma=self.gamma, variance=self.variance
-        )
+        answer = self.ask(self.noisy(draw, x0), draw.t, told)
+        return sample_loss(self.schedule, answer, x0, draw.noise, draw.t, **self.terms)
 
 
 def sample_loss(
@@ -63,11 +70,13 @@ def sample_loss(
     *,
     gamma: float = 0.0,
     variance: bool = False,
+    absolute: bool = False,
 ) -> Tensor:
-    """Squared error (N,), min-SNR weighted with each sample's own t where gamma is above 0, and the
-    bound that teaches a learned variance (Nichol & Dhariwal 2021, section 3.1, rescaled).
+    """Squared (or absolute) error (N,), min-SNR weighted with each sample's own t where gamma is
+    above 0, and the bound that teaches a learned variance (Nichol & Dhariwal 2021, section 3.1,
+    rescaled).
     """
-    loss = simple_loss(answer, target(schedule, x0, noise, t))
+    loss = simple_loss(answer, target(schedule, x0, noise, t), absolute=absolute)
     if gamma:
         loss = min_snr(schedule, t, gamma) * loss
     if variance:

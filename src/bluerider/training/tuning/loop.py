@@ -59,7 +59,7 @@ def fit(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
-        warnings.filterwarnings("ignore", ".*in eval mode at the start.*")  # nothing of ours drops out
+        warnings.filterwarnings("ignore", ".*in eval mode at the start.*")
         try:
             trainer.fit(tuner, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
         except BlueriderError as error:

@@ -23,6 +23,7 @@ CHOICES = {
     "save_as": ("float32", "bfloat16", "float16"),
     "optimizer": ("adamw", "adamw8bit"),
     "schedule": ("constant", "cosine", "linear"),
+    "loss": ("l2", "l1"),
     "variance": ("auto", "on", "off"),
     "decoder_condition": ("auto", "true", "prior", "mix"),
     "crop": ("centre", "random"),
@@ -59,6 +60,7 @@ class Plan:
     class_weight: float = 1.0
     class_pictures: int = 100
     class_embeddings: int = 200
+    loss: str = "l2"
     snr_gamma: float = 5.0  # 0: no weighting
     variance: str = "auto"  # the learned variance's own loss; auto: where the model has one
     optimizer: str = "adamw"

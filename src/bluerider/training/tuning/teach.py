@@ -231,7 +231,8 @@ class Teacher:
             Schedule(files.schedule("prior_schedule")),
             [told],
             x0,
-            gamma=0.0,  # x0 is what it predicts: the weight is the same at every t
+            gamma=0.0,  # x0 is what it predicts; it was trained without weights
+            absolute=self.school.plan.loss == "l1",
         )
 
     def decoder(self, rows: Rows) -> Lesson:
@@ -252,6 +253,7 @@ class Teacher:
             spread=rows.all("spread"),
             gamma=school.plan.snr_gamma,
             variance=is_on,
+            absolute=school.plan.loss == "l1",
         )
 
     def told(self, rows: Rows) -> list[nn.Module]:

@@ -108,13 +108,10 @@ class Tuner(L.LightningModule):
 
     def optimizer_step(self, *args: Any, **options: Any) -> None:
         """A step, and the moving average after it: before anything could save a checkpoint."""
+        updates = int(self.global_step) + 1  # this one is counted when it is over
         super().optimizer_step(*args, **options)
-        if self.slow:
-            n = int(self.global_step)
-            decay = min(self.plan.average, (1 + n) / (10 + n))
-            with torch.no_grad():
-                for slow, fast in zip(self.slow, self.trainable, strict=True):
-                    slow.lerp_(fast.detach().to(slow.device), 1 - decay)
+        for slow, fast in zip(self.slow, self.trainable, strict=False):
+            follow(slow, fast, self.plan.average, updates)
 
     def settle(self) -> None:
         """Put the moving average in the place of the weights."""
@@ -132,6 +129,14 @@ class Tuner(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         for slow, kept in zip(self.slow, checkpoint[OURS]["average"], strict=True):
             slow.copy_(kept)
+
+
+@torch.no_grad()
+def follow(slow: Tensor, fast: Tensor, decay: float, updates: int) -> None:
+    """Move a moving average after update number `updates`, counted from 1; early on it follows
+    faster, so that it never remembers the start.
+    """
+    slow.lerp_(fast.detach().to(slow.device), 1 - min(decay, (1 + updates) / (10 + updates)))
 
 
 def pace(plan: Plan, step: int) -> float:

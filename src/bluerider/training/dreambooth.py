@@ -30,7 +30,7 @@ from bluerider.training.tuning.lessons import Lesson
 from bluerider.training.tuning.loop import fit
 from bluerider.training.tuning.plan import Plan, gathered
 from bluerider.training.tuning.samples import Samples
-from bluerider.training.tuning.tuner import Tuner
+from bluerider.training.tuning.tuner import Tuner, check_installed
 from bluerider.weights.load import ModelFiles, open_model
 from bluerider.weights.lora import write_lora
 from bluerider.weights.store import write_whole
@@ -93,6 +93,7 @@ class Run:
             device=self.device,
         )
         self.school.check()
+        check_installed(self.plan)
 
     def _plan(self) -> Plan:
         wanted, saved = self.wanted, self.wanted.out / SAVED

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 from bluerider.nets.attention import CrossAttention, JointAttention
@@ -63,6 +65,13 @@ def recompute(net: nn.Module) -> None:
             module.forward = recomputed(module)  # type: ignore[method-assign]
 
 
+def kernels(device: torch.device) -> AbstractContextManager[None]:
+    """The attention kernels to train with: on a CPU, the fused one's backward is slow on short
+    sequences. What is computed again has to run with the same.
+    """
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
+
+
 def recomputed(module: nn.Module):  # type: ignore[no-untyped-def]
     """A block's forward under gradient checkpointing."""
     plain = module.forward
@@ -70,6 +79,14 @@ def recomputed(module: nn.Module):  # type: ignore[no-untyped-def]
     def forward(*args, **options):  # type: ignore[no-untyped-def]
         if not torch.is_grad_enabled():
             return plain(*args, **options)
-        return checkpoint(plain, *args, use_reentrant=False, preserve_rng_state=False, **options)
+        device = args[0].device
+        return checkpoint(
+            plain,
+            *args,
+            use_reentrant=False,
+            preserve_rng_state=False,
+            context_fn=lambda: (nullcontext(), kernels(device)),
+            **options,
+        )
 
     return forward

@@ -6,6 +6,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from bluerider.errors import BlueriderError, InputError
+from bluerider.errors import BlueriderError
 from bluerider.files import write_whole
 from bluerider.training.tuning.plan import Plan
 from bluerider.training.tuning.tuner import Tuner
@@ -151,13 +152,7 @@ class Trackers:
 
 def start_wandb(folder: Path, plan: Plan) -> Any:
     """A Weights & Biases run; WANDB_MODE=offline keeps it on this machine."""
-    try:
-        import wandb
-    except ImportError:
-        raise InputError(
-            "--wandb needs wandb, which is not installed; run: pip install wandb"
-        ) from None
-    from dataclasses import asdict
+    import wandb
 
     try:
         return wandb.init(project="bluerider", dir=str(folder), config=asdict(plan))

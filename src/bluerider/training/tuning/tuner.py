@@ -1,16 +1,16 @@
 """The training step and the optimiser, as Lightning runs them."""
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from importlib.util import find_spec
 from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader
 
 from bluerider.errors import BlueriderError, InputError
+from bluerider.training.tuning.chosen import kernels
 from bluerider.training.tuning.draws import Draws, Micro
 from bluerider.training.tuning.lessons import Lesson, halved
 from bluerider.training.tuning.plan import Plan
@@ -64,9 +64,7 @@ class Tuner(L.LightningModule):
     def training_step(self, batch: Micro, index: int) -> Tensor:
         told: dict[str, Tensor] = {}
         total = torch.zeros((), device=self.device)
-        # On a CPU, the fused attention's backward is slow on short sequences.
-        on_cpu = self.device.type == "cpu"
-        with sdpa_kernel(SDPBackend.MATH) if on_cpu else nullcontext():
+        with kernels(self.device):
             for name, draw in batch.items():
                 losses = self.lessons[name](draw)
                 found = halved(losses, self.plan.batch_of(name), self.plan.class_weight)
@@ -152,15 +150,20 @@ def pace(plan: Plan, step: int) -> float:
 
 
 def make_optimizer(plan: Plan, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """AdamW, or its 8-bit form where bitsandbytes is installed. Raises InputError."""
+    """AdamW, or its 8-bit form (bitsandbytes)."""
     if plan.optimizer == "adamw":
         return torch.optim.AdamW(groups, weight_decay=plan.decay)
-    try:
-        from bitsandbytes.optim import AdamW8bit
-    except ImportError:
-        raise InputError(
-            "optimizer adamw8bit needs bitsandbytes, which is not installed; "
-            "run: pip install bitsandbytes, or set optimizer=adamw"
-        ) from None
+    from bitsandbytes.optim import AdamW8bit
+
     found: torch.optim.Optimizer = AdamW8bit(groups, weight_decay=plan.decay)
     return found
+
+
+def check_installed(plan: Plan) -> None:
+    """Raise InputError, before anything is computed, where what a plan asks for is missing."""
+    for wanted, package, setting in (
+        (plan.optimizer == "adamw8bit", "bitsandbytes", "optimizer=adamw"),
+        (plan.wandb, "wandb", "wandb=false"),
+    ):
+        if wanted and find_spec(package) is None:
+            raise InputError(f"{package} is not installed; pip install {package}, or {setting}")

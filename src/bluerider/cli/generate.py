@@ -8,6 +8,7 @@ import typer
 from bluerider.cli import values
 from bluerider.cli.jobs import Job, check_model, read_jobs, recall
 from bluerider.cli.run import Run, execute
+from bluerider.editing import KEEPS_SIZE, WORDLESS
 from bluerider.errors import InputError
 from bluerider.request import (
     DEVICES,
@@ -231,11 +232,11 @@ def begin(flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Non
     Raises InputError.
     """
     given: dict[str, Any] = {name: read(name, flags[name]) for name, read in FIELDS.items()}
-    if flags["size"] is not None:
+    if flags.get("size") is not None:
         given["width"], given["height"] = parse_size(flags["size"])
     fields = {name: value for name, value in {**given, **(own or {})}.items() if value is not None}
     machine: dict[str, str] = {}
-    if flags["like"] is not None:
+    if flags.get("like") is not None:
         stored, machine = recall(flags["like"])
         fields = {**stored, **fields}
     run = Run(
@@ -249,16 +250,14 @@ def begin(flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Non
     )
     check_choice("device", run.device, DEVICES)
     check_choice("dtype", run.dtype, DTYPES)
-    jobs = collect(flags["words"] or [], flags["prompts"], fields)
-    execute(jobs, run, listed=flags["prompts"] is not None)
+    prompts = flags.get("prompts")
+    execute(collect(flags["words"] or [], prompts, fields), run, listed=prompts is not None)
 
 
 def collect(words: list[str], prompts: str | None, fields: dict[str, Any]) -> list[Job]:
     """The jobs asked for, every one with its seed. Raises InputError."""
     if len(words) > 1:
-        raise InputError(
-            f'got {len(words)} words apart; put them in quotes: bluerider generate "red apple"'
-        )
+        raise InputError(f'got {len(words)} words apart; put them in quotes: "red apple"')
     if words and prompts is not None:
         raise InputError("got words and --prompts; one of the two is accepted")
     if words:
@@ -267,9 +266,12 @@ def collect(words: list[str], prompts: str | None, fields: dict[str, Any]) -> li
     if prompts is not None:
         fields.pop("prompt", None)
         jobs = read_jobs(prompts, fields)
-    elif "prompt" in fields:
+    elif "prompt" in fields or fields.get("task") in WORDLESS:
         jobs = [Job(request=Request.from_json(fields))]
     else:
+        task = fields.get("task")
+        if task is not None:
+            raise InputError(f'say what to paint: bluerider {task} photo.png "red apple"')
         raise InputError('say what to paint: bluerider generate "red apple", or --prompts FILE')
     for job in jobs:
         check_at_door(job.request)
@@ -277,11 +279,19 @@ def collect(words: list[str], prompts: str | None, fields: dict[str, Any]) -> li
 
 
 def check_at_door(request: Request) -> None:
-    """Refuse, before anything heavy is imported, an unknown model and a size off its grid."""
-    from bluerider.catalog import MODELS
+    """Refuse, before anything heavy is imported, an unknown model, a task it cannot do, a picture
+    that cannot be used, and a size off its grid.
+    """
+    from bluerider.catalog import K22, MODELS, refuse
 
     check_model(request.model)
-    if request.model in MODELS:
-        defaults = MODELS[request.model].defaults
-        width, height = request.width or defaults.width, request.height or defaults.height
-        check_size(width, height, defaults.grid)
+    model = MODELS.get(request.model)
+    if model is not None and request.task not in model.tasks:
+        refuse(model.name, request.task, model.tasks)
+    if request.pictures:
+        from bluerider.images import settle
+
+        settle(request, model.defaults.grid if model else K22.defaults.grid)
+    if model is not None and request.task not in KEEPS_SIZE:
+        width = request.width or model.defaults.width
+        check_size(width, request.height or model.defaults.height, model.defaults.grid)

@@ -31,3 +31,20 @@ def from_array(array: NDArray[Any]) -> Image.Image:
         raise BlueriderError("the picture came out as NaN; try --dtype float32, or other weights")
     scaled = np.rint((np.clip(array, -1.0, 1.0).astype(np.float32) + 1.0) * 127.5)
     return Image.fromarray(scaled.astype(np.uint8), "RGB")
+
+
+def square(image: Image.Image, side: int) -> Image.Image:
+    """The middle of the picture as side x side px, bicubic, as CLIP's towers are shown pictures."""
+    scale = side / min(image.size)
+    # The box that the middle comes from; resizing all of a strip of 1 x 20000 first would make
+    # millions of pixels of it.
+    starts = [(int(length * scale) - side) // 2 / scale for length in image.size]
+    ends = [min(a + side / scale, b) for a, b in zip(starts, image.size, strict=True)]
+    box = (starts[0], starts[1], ends[0], ends[1])
+    return image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC, box=box)
+
+
+def padded(array: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """(H, W, ...) made larger to the right and below, its edge drawn out."""
+    more = [(0, height - array.shape[0]), (0, width - array.shape[1])]
+    return np.pad(array, [*more, *[(0, 0)] * (array.ndim - 2)], mode="edge")

@@ -29,6 +29,7 @@ DOORS = ("__init__", "__main__")
 # Inside a command, the shell starts what it is a shell of.
 SHELL = ("cli", "server")
 INSIDE = ("training", "evaluate", "guide", "server")
+WORDS = ("bluerider.guide.vocabulary",)  # names alone, which help texts show
 # A result saves itself; what writes pictures is imported when it does.
 LAZY = {("bluerider.request", "bluerider.images")}
 LIGHT = (
@@ -111,7 +112,7 @@ def trouble(arrow: Arrow) -> str | None:
     if there not in HEIGHT:
         return "leads to an unknown module"
     if here in SHELL and there in INSIDE:
-        return "belongs inside a command" if arrow.eager else None
+        return "belongs inside a command" if arrow.eager and arrow.target not in WORDS else None
     if not arrow.eager and arrow[:2] in LAZY:
         return None
     if HEIGHT[there] > HEIGHT[here]:

@@ -1,9 +1,14 @@
 """Words to pictures with the model inside the package: determinism, batches, what is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
 from bluerider import InputError, Pipeline, Request
+from bluerider.nets.lora import Factors
+from bluerider.weights.lora import write_lora
 
 QUICK = {"steps": 3, "prior_steps": 2, "width": 64, "height": 64}
 
@@ -100,3 +105,21 @@ def test_the_decoder_noise_does_not_move_with_prior_steps(murnau: Pipeline) -> N
     for _ in range(3):
         prior()
     assert (decoder() == before).all()
+
+
+def test_a_lora_paints_another_picture_and_its_absence_the_old_one(tmp_path: Path) -> None:
+    pipe = Pipeline.load("murnau", device="cpu")
+    target = pipe.files.targets()["prior"]
+    layer, shape = next(iter(target.shapes.items()))
+    made = Factors(torch.ones(2, shape[1]), torch.ones(shape[0], 2), 2.0)
+    file, about = tmp_path / "robot.safetensors", {"identifier": "zqx"}
+    write_lora(file, {"prior": {layer: made}}, {"prior": target}, about=about)
+    plain = pipe.generate("a zqx cat", seed=5, **QUICK)
+    pipe.adapt([f"{file}:0.5"])
+    other = pipe.generate("a [V] cat", seed=5, **QUICK)
+    assert (other.request.prompt, other.request.lora[0].scale) == ("a zqx cat", 0.5)
+    pipe.adapt()
+    again = pipe.generate("a zqx cat", seed=5, **QUICK)
+    assert plain.images[0].tobytes() == again.images[0].tobytes() != other.images[0].tobytes()
+    with pytest.raises(InputError, match=r"made with the LoRA robot.safetensors; load it"):
+        pipe.generate(other.request)

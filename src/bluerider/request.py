@@ -70,6 +70,15 @@ DEFAULTED = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoraUse:
+    """A LoRA file a picture is painted with, known by its bytes."""
+
+    name: str
+    sha256: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What to paint; the fields are the command line's flags and the keys of the JSON.
 
@@ -107,6 +116,7 @@ class Request:
     prior_strength: float | None = None  # 0 keeps the picture's embedding, 1 ignores it
     depth_model: str | None = None  # the folder of a depth-estimation model
     inputs: tuple[Input, ...] = ()  # name and SHA-256 of every input picture
+    lora: tuple[LoraUse, ...] = ()  # filled in by the pipeline that holds them
 
     def __post_init__(self) -> None:
         check_choice("task", self.task, TASKS)
@@ -118,6 +128,7 @@ class Request:
         self._check_numbers()
         self._check_sampling()
         self._check_editing()
+        object.__setattr__(self, "lora", check_loras(self.lora))
 
     def _check_numbers(self) -> None:
         check_whole("n", self.n, 1, MAX_N)
@@ -206,11 +217,10 @@ class Request:
         for name in ("picture", "mask"):
             if name in data:
                 data[name] = name_of(data[name])
-        data["guidance_interval"] = list(self.guidance_interval)
-        for name, part in (("add", Ingredient.to_json), ("inputs", asdict)):
+        for name, part in (("add", Ingredient.to_json), ("inputs", asdict), ("lora", asdict)):
             if name in data:
                 data[name] = [part(each) for each in data[name]]
-        return data
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in data.items()}
 
     @classmethod
     def from_json(cls, data: object) -> "Request":
@@ -275,6 +285,19 @@ def check_prompt(prompt: object, empty: bool = False) -> None:
     check_text("prompt", prompt)
     if not empty and not str(prompt).strip():
         raise InputError("the prompt is empty; say what to paint, such as 'a red apple'")
+
+
+def check_loras(value: object) -> tuple[LoraUse, ...]:
+    """LoRAs as they stand in a request or in its JSON. Raises InputError."""
+    try:
+        loras = tuple(one if isinstance(one, LoraUse) else LoraUse(**one) for one in value)  # type: ignore[attr-defined]
+    except TypeError:
+        loras = (LoraUse(name="", sha256=""),)
+    for one in loras:
+        if not (isinstance(one.name, str) and one.name and isinstance(one.sha256, str)):
+            raise InputError("lora: a list of name, sha256 and scale is accepted")
+        check_number("lora scale", one.scale, -10.0, 10.0)
+    return loras
 
 
 def check_interval(value: object) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from bluerider.cli import values
-from bluerider.cli.jobs import Job, check_model, read_jobs, recall
+from bluerider.cli.jobs import Job, check_model, check_places, find_loras, read_jobs, recall
 from bluerider.cli.run import Run, execute
 from bluerider.editing import KEEPS_SIZE, WORDLESS
 from bluerider.errors import InputError
@@ -137,6 +137,16 @@ def generate(
         str | None,
         option("Folder or hub id, if the card names none.", MODEL, "--prior", metavar="NAME"),
     ] = None,
+    lora: Annotated[
+        list[str] | None,
+        option(
+            "A LoRA, FILE[:SCALE] (scale 1); may be given again. \\[V] in the words becomes its "
+            "subject.",
+            MODEL,
+            "--lora",
+            metavar="FILE",
+        ),
+    ] = None,
     device: Annotated[
         str | None,
         option(
@@ -236,12 +246,16 @@ def begin(flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Non
         given["width"], given["height"] = parse_size(flags["size"])
     fields = {name: value for name, value in {**given, **(own or {})}.items() if value is not None}
     machine: dict[str, str] = {}
+    lora: list[str] | None = flags["lora"]
     if flags.get("like") is not None:
         stored, machine = recall(flags["like"])
+        known = find_loras(flags["like"], stored.pop("lora", []))
+        lora = known if lora is None else lora
         fields = {**stored, **fields}
     run = Run(
         out=flags["out"],
         prior=flags["prior"] or machine.get("prior"),
+        lora=tuple(lora or ()),
         device=flags["device"] or machine.get("device", "auto"),
         dtype=flags["dtype"] or machine.get("dtype", "auto"),
         grid=flags["grid"],
@@ -251,7 +265,9 @@ def begin(flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Non
     check_choice("device", run.device, DEVICES)
     check_choice("dtype", run.dtype, DTYPES)
     prompts = flags.get("prompts")
-    execute(collect(flags["words"] or [], prompts, fields), run, listed=prompts is not None)
+    jobs = collect(flags["words"] or [], prompts, fields)
+    check_places(jobs, run.lora)
+    execute(jobs, run, listed=prompts is not None)
 
 
 def collect(words: list[str], prompts: str | None, fields: dict[str, Any]) -> list[Job]:

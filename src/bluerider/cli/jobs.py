@@ -139,6 +139,30 @@ def find_inputs(picture: Path, inputs: object) -> dict[str, str]:
     return places
 
 
+def find_loras(path: str, loras: list[dict[str, Any]]) -> list[str]:
+    """The LoRA files a picture was painted with, here or beside it, as FILE:SCALE.
+
+    Raises InputError when one is missing or is another one by now.
+    """
+    check_inputs(Path(path), loras)
+    found = []
+    for one in loras:
+        name = Path(str(one["name"])).name
+        places = (Path(name), Path(path).parent / name)
+        found.append(f"{next(p for p in places if p.is_file())}:{one.get('scale', 1.0)}")
+    return found
+
+
+def check_places(jobs: list[Job], loras: tuple[str, ...]) -> None:
+    """Raise InputError for a prompt with `[V]` where no LoRA is given to say what it is."""
+    from bluerider.prompts.identifiers import filled
+
+    for job in jobs:
+        if not loras:
+            filled(job.request.prompt, [])
+            filled(job.request.negative, [])
+
+
 def check_model(name: str) -> None:
     """Raise InputError for a model that is neither in the catalog, nor a folder, nor a hub id."""
     from bluerider.catalog import MODELS

@@ -21,6 +21,7 @@ class Run:
 
     out: str
     prior: str | None
+    lora: tuple[str, ...]
     device: str
     dtype: str
     grid: bool
@@ -76,6 +77,7 @@ def load(model: str, run: Run, console: "Console") -> "Pipeline":
         device=run.device,
         dtype=run.dtype,
         prior=run.prior,
+        lora=run.lora,
         offline=run.offline,
         announce=announce,
     )

@@ -34,6 +34,13 @@ class Parts:
             self._kept[name] = self._load(name)
         return self._kept[name]
 
+    def adapt(self, files: ModelFiles) -> None:
+        """Go on with other LoRAs; networks that they or the former ones correct are read again."""
+        for lora in (*self.files.loras, *files.loras):
+            for part in lora.factors:
+                self._kept.pop(part, None)
+        self.files = files
+
     def _load(self, name: str) -> Any:
         net = self.files.load(name, dtype=self.dtype, device=self.device)
         if name == "unet":

@@ -21,7 +21,8 @@ from bluerider.pipeline.drawing import draw
 from bluerider.pipeline.latents import develop
 from bluerider.pipeline.parts import Parts
 from bluerider.pipeline.tasks import check_task
-from bluerider.request import Progress, Request, Result
+from bluerider.prompts.identifiers import filled
+from bluerider.request import LoraUse, Progress, Request, Result
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.hub import Announce
 from bluerider.weights.load import ModelFiles, open_model
@@ -71,14 +72,20 @@ class Pipeline:
         device: str = "auto",
         dtype: str = "auto",
         prior: str | Path | None = None,
+        lora: Sequence[str | Path] = (),
         offline: bool = False,
         announce: Announce | None = None,
     ) -> "Pipeline":
-        """A catalog name, a model folder, a decoder folder or a hub id. Raises InputError,
-        WeightsError, OfflineError.
+        """A catalog name, a model folder, a decoder folder or a hub id; LoRAs as FILE[:SCALE].
+        Raises InputError, WeightsError, OfflineError.
         """
         files = open_model(model, prior=prior, offline=offline, announce=announce)
-        return cls(files, device=device, dtype=dtype)
+        return cls(files.adapted(lora), device=device, dtype=dtype)
+
+    def adapt(self, lora: Sequence[str | Path] = ()) -> None:
+        """Use these LoRAs from now on; without any, the model is the published one to the bit."""
+        self.files = self.files.adapted(lora)
+        self.parts.adapt(self.files)
 
     @property
     def name(self) -> str:
@@ -162,7 +169,18 @@ class Pipeline:
         else:
             request = Request(prompt=prompt, **{"model": self.name, **fields})
         check_task(self.files, request.task)
-        return request.resolve(self.defaults)
+        return self.named(request).resolve(self.defaults)
+
+    def named(self, request: Request) -> Request:
+        """The request with its LoRAs noted and their identifiers in the place of `[V]`."""
+        loras = self.files.loras
+        used = tuple(LoraUse(name=a.name, sha256=a.sha256, scale=a.scale) for a in loras)
+        if request.lora and request.lora != used:
+            names = ", ".join(one.name for one in request.lora)
+            raise InputError(f"the request was made with the LoRA {names}; load it with --lora")
+        words = [lora.identifier for lora in loras]
+        prompt, negative = filled(request.prompt, words), filled(request.negative, words)
+        return replace(request, prompt=prompt, negative=negative, lora=used)
 
     def warnings(self, request: Request) -> list[str]:
         """What the user should know: words that do not fit the model."""

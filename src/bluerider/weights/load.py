@@ -3,13 +3,13 @@ read.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bluerider import catalog
 from bluerider.catalog import Defaults
@@ -19,7 +19,9 @@ from bluerider.tokenizers import Tokenizer
 from bluerider.weights.configs import read_config
 from bluerider.weights.fields import Fields, read_json
 from bluerider.weights.hub import Announce, fetch, is_repo
-from bluerider.weights.net import find_weights, load_net
+from bluerider.weights.layouts import KEYMAPS
+from bluerider.weights.lora import Adapter, Target, read_lora, scaled
+from bluerider.weights.net import BUILDERS, find_weights, load_net
 from bluerider.weights.schedules import read_schedule
 from bluerider.weights.tokens import load_tokenizer
 from bluerider.weights.zero import zero_embedding
@@ -44,6 +46,7 @@ PRIOR_PARTS = {
     "prior_schedule": "scheduler",
 }
 NETS = ("text", "image", "prior", "unet", "autoencoder")
+ADAPTED = ("unet", "prior", "text")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,7 @@ class ModelFiles:
     licence: str
     defaults: Defaults
     parts: Mapping[str, Path]
+    loras: tuple[Adapter, ...] = ()  # merged into what is loaded
 
     def config(self, part: str) -> Any:
         """The shape of a network part; for `unet` the pair (UNetConfig, ConditionerConfig)."""
@@ -69,8 +73,28 @@ class ModelFiles:
         dtype: torch.dtype | None = None,
         device: str | torch.device = "cpu",
     ) -> Any:
-        """A network part; for `unet` the pair (UNet, conditioner)."""
-        return load_net(self.parts[part], part, dtype=dtype, device=device)
+        """A network part with the LoRAs merged into it; for `unet` the pair (UNet, conditioner)."""
+        net = load_net(self.parts[part], part, dtype=dtype, device=device)
+        for lora in self.loras:
+            lora.merge(part, whole(net))
+        return net
+
+    def adapted(self, given: Sequence[str | Path]) -> "ModelFiles":
+        """The same files with these LoRAs, each FILE[:SCALE], in the place of any before.
+
+        Raises InputError for one that is made for another model, WeightsError for a damaged one.
+        """
+        targets = self.targets() if given else {}
+        loras = tuple(read_lora(*scaled(one), targets, self.name) for one in given)
+        return replace(self, loras=loras)
+
+    def targets(self) -> dict[str, Target]:
+        """The parts that LoRAs correct."""
+        return {
+            part: Target.of(lambda part=part: BUILDERS[part](self.config(part)), KEYMAPS[part])
+            for part in ADAPTED
+            if part in self.parts
+        }
 
     def tokenizer(self) -> Tokenizer:
         """The tokenizer of the text tower."""
@@ -83,6 +107,11 @@ class ModelFiles:
     def zero_embedding(self) -> Tensor:
         """The embedding (1, D) of the zero picture, float32."""
         return zero_embedding(self.parts["image"], self.parts["image"].parent)
+
+
+def whole(net: Any) -> nn.Module:
+    """A network part as one module, named as its keymap names it."""
+    return nn.ModuleDict({"unet": net[0], "conditioner": net[1]}) if isinstance(net, tuple) else net
 
 
 @dataclass(frozen=True, kw_only=True)

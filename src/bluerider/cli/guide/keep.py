@@ -1,23 +1,15 @@
-"""`bluerider guide`: the field guide, searched, shown, checked and carried elsewhere."""
+"""`bluerider guide build`: the records checked, the index made."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bluerider.cli.guide import app
 from bluerider.errors import InputError
 
 if TYPE_CHECKING:
     from bluerider.guide.library import Library
-
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Look things up in the field guide."
-)
-
-
-@app.callback()
-def guide() -> None:
-    """Look things up in the field guide."""
 
 
 @app.command("build")
@@ -28,7 +20,7 @@ def build(
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Only check; nothing is written.")] = False,
 ) -> None:
-    """Check every record and say what is wrong, with file and line.
+    """Check every record, say what is wrong with file and line, and make the index of the rest.
 
     bluerider guide build --check
 

@@ -144,13 +144,8 @@ def find_loras(path: str, loras: list[dict[str, Any]]) -> list[str]:
 
     Raises InputError when one is missing or is another one by now.
     """
-    check_inputs(Path(path), loras)
-    found = []
-    for one in loras:
-        name = Path(str(one["name"])).name
-        places = (Path(name), Path(path).parent / name)
-        found.append(f"{next(p for p in places if p.is_file())}:{one.get('scale', 1.0)}")
-    return found
+    places = find_inputs(Path(path), loras)
+    return [f"{places[Path(str(one['name'])).name]}:{one.get('scale', 1.0)}" for one in loras]
 
 
 def check_places(jobs: list[Job], loras: tuple[str, ...]) -> None:
@@ -161,6 +156,8 @@ def check_places(jobs: list[Job], loras: tuple[str, ...]) -> None:
         if not loras:
             filled(job.request.prompt, [])
             filled(job.request.negative, [])
+            for each in job.request.add:
+                filled(each.words or "", [])
 
 
 def check_model(name: str) -> None:

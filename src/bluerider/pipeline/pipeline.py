@@ -180,7 +180,11 @@ class Pipeline:
             raise InputError(f"the request was made with the LoRA {names}; load it with --lora")
         words = [lora.identifier for lora in loras]
         prompt, negative = filled(request.prompt, words), filled(request.negative, words)
-        return replace(request, prompt=prompt, negative=negative, lora=used)
+        add = tuple(
+            each if each.words is None else replace(each, words=filled(each.words, words))
+            for each in request.add
+        )
+        return replace(request, prompt=prompt, negative=negative, add=add, lora=used)
 
     def warnings(self, request: Request) -> list[str]:
         """What the user should know: words that do not fit the model."""

@@ -15,9 +15,11 @@ from bluerider.config import (
     ConditionerConfig,
     PriorConfig,
     ScheduleConfig,
+    T5Config,
     TextConfig,
     UNetConfig,
     VisionConfig,
+    XLMRConfig,
 )
 from bluerider.errors import InputError
 
@@ -42,7 +44,7 @@ class Defaults:
 
 @dataclass(frozen=True, kw_only=True)
 class Shapes:
-    """The networks of a model and its two noise schedules; None for a part the family does not
+    """The networks of a model and its noise schedules; None for a part the family does not
     have.
     """
 
@@ -54,6 +56,9 @@ class Shapes:
     prior_schedule: ScheduleConfig | None = None
     text: TextConfig | None = None
     vision: VisionConfig | None = None
+    mclip: XLMRConfig | None = None
+    t5: T5Config | None = None
+    ddpm_schedule: ScheduleConfig | None = None  # where the ddpm sampler has limits of its own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,15 +157,18 @@ PRIOR_SCHEDULE = ScheduleConfig(
     kind="cosine", predict="x0", clamp=10.0, spacing="linspace", offset=0
 )
 SCHEDULE_22 = ScheduleConfig(kind="linear", predict="eps", clamp=1.0)
-SCHEDULE_21 = ScheduleConfig(
-    kind="linear",
-    predict="eps",
-    clamp=2.0,
-    threshold=0.995,
-    variance="learned",
-    spacing="linspace",
+SCHEDULE_21 = ScheduleConfig(kind="linear", predict="eps")
+SCHEDULE_20 = replace(SCHEDULE_21, start=0.0001, end=0.02)
+# Both were published with a sampler (p_sampler) that learned its variance and held x0 in bounds,
+# and two (ddim, plms) that did neither.
+DDPM_21 = replace(
+    SCHEDULE_21, clamp=2.0, threshold=0.995, variance="learned", spacing="linspace", offset=0
 )
-SCHEDULE_20 = replace(SCHEDULE_21, start=0.0001, end=0.02, clamp=None)
+DDPM_20 = replace(DDPM_21, start=0.0001, end=0.02, clamp=None)
+XLMR_LARGE = XLMRConfig(
+    vocab=250_002, width=1024, layers=24, heads=16, mlp=4096, positions=514, embed_dim=768
+)
+MT5_SMALL = T5Config(vocab=250_112, width=512, layers=8, heads=6, head_dim=64, mlp=1024)
 SCHEDULE_SD = ScheduleConfig(kind="scaled_linear", predict="eps")
 
 SHAPES_22 = Shapes(
@@ -200,6 +208,8 @@ SHAPES_21 = Shapes(
     prior_schedule=PRIOR_SCHEDULE,
     text=L14_TEXT,
     vision=L14_VISION,
+    mclip=XLMR_LARGE,
+    ddpm_schedule=DDPM_21,
 )
 SHAPES_20 = Shapes(
     unet=UNET_22,
@@ -220,6 +230,9 @@ SHAPES_20 = Shapes(
         scale=0.0512,
     ),
     schedule=SCHEDULE_20,
+    mclip=replace(XLMR_LARGE, embed_dim=640),
+    t5=MT5_SMALL,
+    ddpm_schedule=DDPM_20,
 )
 SHAPES_SD = Shapes(
     unet=UNetConfig(

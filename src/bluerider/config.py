@@ -43,6 +43,7 @@ class ConditionerConfig:
     text_dim: int = 0  # width of the text encoder's token states
     pooled_dim: int = 0  # width of the pooled text vector
     text_dim2: int = 0  # width of the second text encoder's token states
+    pooling: Literal["linear", "attention"] = "linear"  # 2.1: where the pooled text comes from
     hint: bool = False  # a picture (depth) joins the latent through a small encoder
 
 
@@ -77,6 +78,7 @@ class PriorConfig:
     layers: int
     heads: int
     head_dim: int = 64
+    final_norm: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,42 @@ class TextConfig:
     eos: int
     pad: int
     norm_eps: float = 1e-5
+
+
+@dataclass(frozen=True, kw_only=True)
+class XLMRConfig:
+    """An XLM-RoBERTa encoder (Conneau et al. 2020) under multilingual CLIP's head (M-CLIP)."""
+
+    vocab: int
+    width: int
+    layers: int
+    heads: int
+    mlp: int
+    positions: int  # rows of the table; the first `pad` + 1 of them are never counted
+    embed_dim: int  # of the head
+    tokens: int = 77  # how many the decoder was trained with
+    bos: int = 0
+    eos: int = 2
+    pad: int = 1
+    norm_eps: float = 1e-5
+
+
+@dataclass(frozen=True, kw_only=True)
+class T5Config:
+    """The encoder of mT5 (Xue et al. 2021)."""
+
+    vocab: int
+    width: int
+    layers: int
+    heads: int
+    head_dim: int
+    mlp: int
+    buckets: int = 32  # of relative distance, half of them for each direction
+    distance: int = 128  # from which all distances share a bucket
+    tokens: int = 77
+    eos: int = 1
+    pad: int = 0
+    norm_eps: float = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,6 +68,8 @@ DEFAULTED = (
     "spacing",
 )
 
+NEGATIVES = ("negative_prior", "negative_decoder")  # where None, `negative` goes
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoraUse:
@@ -87,6 +89,8 @@ class Request:
 
     prompt: str
     negative: str = ""
+    negative_prior: str | None = None  # for the prior's unconditional half
+    negative_decoder: str | None = None  # for the decoder's
     model: str = "murnau"
     task: str = "text2img"
     seed: int | None = None  # picture i is painted from seed + i
@@ -116,19 +120,28 @@ class Request:
     prior_strength: float | None = None  # 0 keeps the picture's embedding, 1 ignores it
     depth_model: str | None = None  # the folder of a depth-estimation model
     inputs: tuple[Input, ...] = ()  # name and SHA-256 of every input picture
+    template: str = ""  # what the prompt was chosen from; a record, not read
     lora: tuple[LoraUse, ...] = ()  # filled in by the pipeline that holds them
 
     def __post_init__(self) -> None:
         check_choice("task", self.task, TASKS)
         check_prompt(self.prompt, empty=self.task in WORDLESS)
-        check_text("negative", self.negative)
-        check_text("model", self.model)
+        for name in ("negative", "model", "template"):
+            check_text(name, getattr(self, name))
+        for name in NEGATIVES:
+            if getattr(self, name) is not None:
+                check_text(name, getattr(self, name))
         if not self.model.strip():
             raise InputError("the model's name is empty; `bluerider models list` shows the names")
         self._check_numbers()
         self._check_sampling()
         self._check_editing()
         object.__setattr__(self, "lora", check_loras(self.lora))
+
+    @property
+    def words(self) -> dict[str, str | None]:
+        """Every field that holds words to paint or to keep away from."""
+        return {name: getattr(self, name) for name in ("prompt", "negative", *NEGATIVES)}
 
     def _check_numbers(self) -> None:
         check_whole("n", self.n, 1, MAX_N)
@@ -195,6 +208,8 @@ class Request:
         if self.eta is None:
             sampler = filled.get("sampler", self.sampler)
             filled["eta"] = defaults.eta if sampler == "ddim" else 0.0
+        own = {name: self.negative for name in NEGATIVES if getattr(self, name) is None}
+        filled.update(own)
         if self.seed is None:
             filled["seed"] = random_seed() if seed is None else seed
         whole = replace(self, **filled)

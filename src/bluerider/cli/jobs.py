@@ -9,7 +9,7 @@ from typing import Any
 
 from bluerider.editing import UNNAMED
 from bluerider.errors import InputError
-from bluerider.request import Request, shown, suggestion
+from bluerider.request import NEGATIVES, Request, shown, suggestion
 
 MAX_FILE = 64 * 2**20  # bytes of a file of prompts
 MAX_LINES = 100_000
@@ -105,6 +105,9 @@ def recall(path: str) -> tuple[dict[str, Any], dict[str, str]]:
                 if holder[name] not in places:
                     raise damaged(path)
                 holder[name] = places[holder[name]]
+    for name in NEGATIVES:  # so that another --negative reaches them
+        if fields[name] == fields["negative"]:
+            del fields[name]
     return fields, machine
 
 

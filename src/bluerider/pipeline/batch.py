@@ -18,9 +18,9 @@ class Event(NamedTuple):
 
 
 # Fields in which the pictures of one batch may differ; n is 1 in each.
-WORDS = ("prompt", "negative", "seed", "add", "normalise", "slerp")
+WORDS = ("prompt", "negative", "negative_prior", "negative_decoder", "template", "seed")
 CANVAS = ("picture", "mask", "inputs", "invert_mask", "feather", "left", "right", "up", "down")
-OWN = frozenset((*WORDS, *CANVAS))
+OWN = frozenset((*WORDS, *CANVAS, "add", "normalise", "slerp"))
 
 
 def shared(request: Request) -> tuple[Any, ...]:
@@ -62,3 +62,20 @@ class Batch:
     def negatives(self) -> list[str]:
         """What to keep away from in each picture."""
         return [request.negative for request in self.requests]
+
+    @property
+    def prior_negatives(self) -> list[str]:
+        """The words of the prior's unconditional half."""
+        return [first(r.negative_prior, r.negative) for r in self.requests]
+
+    @property
+    def decoder_negatives(self) -> list[str]:
+        """The words the decoder's unconditional half is told, through the prior where there is
+        one.
+        """
+        return [first(r.negative_decoder, r.negative) for r in self.requests]
+
+
+def first(own: str | None, common: str) -> str:
+    """The words of a half's own negative where they were given, if only as "", else the common."""
+    return common if own is None else own

@@ -14,6 +14,7 @@ from bluerider.pipeline.batch import Batch, Event
 from bluerider.pipeline.embeddings import embed
 from bluerider.pipeline.parts import Parts
 from bluerider.pipeline.prior import imagine
+from bluerider.pipeline.words import doubts
 
 Inputs = tuple[Tensor, ...]  # of the conditioner; rows are [uncond; cond], 2B in all
 
@@ -38,19 +39,18 @@ class Kandinsky22:
         """Embeddings (2B, D): of nothing in particular or the negative words, then of the words."""
         cond = yield from embed(self.parts, batch)
         uncond = self.parts.zero.expand(len(batch), -1)
-        if any(negative.strip() for negative in batch.negatives):
+        negatives = batch.decoder_negatives
+        if any(negative.strip() for negative in negatives):
             nothing = [""] * len(batch)
-            told = imagine(self.parts, batch.negatives, nothing, batch.seeds, batch.settings)
+            told = imagine(self.parts, negatives, nothing, batch.seeds, batch.settings)
             painted = yield from told
-            blank = torch.tensor([not n.strip() for n in batch.negatives], device=uncond.device)
+            blank = torch.tensor([not n.strip() for n in negatives], device=uncond.device)
             uncond = torch.where(blank[:, None], uncond, painted)
         return (torch.cat([uncond, cond]).to(self.parts.dtype),)
 
     def warnings(self, name: str, text: str) -> list[str]:
-        """The words of a text that the text tower does not read."""
-        _, cut = self.parts.tokenizer.fit(text)
-        length = self.parts.tokenizer.length
-        return [f"{name}: the model reads {length} tokens; cut: {' '.join(cut)}"] if cut else []
+        """The words of a text that the text tower does not read, and weights read otherwise."""
+        return doubts(self.parts.tokenizer, name, text)
 
 
 def reader(parts: Parts) -> Reader:

@@ -28,7 +28,7 @@ def embed(parts: Parts, batch: Batch) -> Generator[Event, None, Tensor]:
         start = seen(parts, pictures)
         if settings.prior_strength is None:
             return start
-    told = imagine(parts, batch.prompts, batch.negatives, batch.seeds, settings, start)
+    told = imagine(parts, batch.prompts, batch.prior_negatives, batch.seeds, settings, start)
     return (yield from told)
 
 

@@ -21,6 +21,7 @@ class Parts:
         self.files = files
         self.device = device
         self.dtype = dtype
+        self.constants: dict[str, Any] = {}  # what stages compute once, by name
         self._kept: dict[str, Any] = {}
 
     @contextmanager

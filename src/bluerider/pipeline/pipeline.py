@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from bluerider.catalog import Defaults
+from bluerider.checks import flag
 from bluerider.devices import choose_device, choose_dtype
 from bluerider.errors import InputError
 from bluerider.images import Canvas, prepare
@@ -22,7 +23,7 @@ from bluerider.pipeline.latents import develop
 from bluerider.pipeline.parts import Parts
 from bluerider.pipeline.tasks import check_task
 from bluerider.prompts.identifiers import filled
-from bluerider.request import LoraUse, Progress, Request, Result
+from bluerider.request import NEGATIVES, LoraUse, Progress, Request, Result
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.hub import Announce
 from bluerider.weights.load import ModelFiles, open_model
@@ -58,8 +59,7 @@ class Pipeline:
     def __init__(self, files: ModelFiles, *, device: str = "auto", dtype: str = "auto") -> None:
         self.files = files
         self.device = choose_device(device)
-        size = sum(file.stat().st_size for file in files.parts["unet"].glob("*.safetensors")) // 2
-        self.dtype = choose_dtype(dtype, self.device, size)
+        self.dtype = choose_dtype(dtype, self.device, files.bytes("unet") // 2)
         self.parts = Parts(files, self.device, self.dtype)
         self.reader = reader(self.parts)
         self._canvases: dict[Any, Canvas] = {}
@@ -179,18 +179,24 @@ class Pipeline:
             names = ", ".join(one.name for one in request.lora)
             raise InputError(f"the request was made with the LoRA {names}; load it with --lora")
         words = [lora.identifier for lora in loras]
-        prompt, negative = filled(request.prompt, words), filled(request.negative, words)
+        said = {role: text and filled(text, words) for role, text in request.words.items()}
         add = tuple(
             each if each.words is None else replace(each, words=filled(each.words, words))
             for each in request.add
         )
-        return replace(request, prompt=prompt, negative=negative, add=add, lora=used)
+        return replace(request, lora=used, add=add, **said)
 
     def warnings(self, request: Request) -> list[str]:
-        """What the user should know: words that do not fit the model."""
-        texts = {"prompt": request.prompt, "negative": request.negative}
-        found = [w for name, text in texts.items() for w in self.reader.warnings(name, text)]
-        return found + self._canvas(request).notes
+        """What the user should know: words that do not fit the model, and what was made of its
+        pictures.
+        """
+        told: list[str] = []
+        for role, text in request.words.items():
+            if text and (role not in NEGATIVES or text != request.negative):
+                told += self.reader.warnings(flag(role), text)
+        for each in request.add:
+            told += self.reader.warnings("add", each.words) if each.words else []
+        return told + self._canvas(request).notes
 
     def _paint(
         self, requests: Sequence[Request], batch: int

@@ -9,6 +9,7 @@ from bluerider.diffusion.samplers import rule_named, sample
 from bluerider.pipeline.batch import Event
 from bluerider.pipeline.dice import PRIOR_NOISE, Dice
 from bluerider.pipeline.parts import Parts
+from bluerider.pipeline.words import tell
 from bluerider.request import Request
 
 
@@ -27,10 +28,7 @@ def imagine(
     is, normalised by its statistics.
     """
     count = len(prompts)
-    tokens = parts.tokenizer([*negatives, *prompts], full=False)
-    ids, mask = (x.to(parts.device) for x in tokens)
-    with parts.using("text") as text:
-        states, pooled = text(ids)
+    states, pooled, mask = tell(parts, [*negatives, *prompts])
     with parts.using("prior") as prior:
 
         def predict(x: Tensor, t: Tensor, both: bool) -> tuple[Tensor | None, Tensor]:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bluerider.config import TextConfig
+from bluerider.config import T5Config, TextConfig, XLMRConfig
 from bluerider.errors import WeightsError
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.fields import read_json
@@ -14,11 +14,12 @@ from bluerider.weights.fields import read_json
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Fast
 
+Reader = TextConfig | XLMRConfig | T5Config
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"  # CLIP, Radford et al. 2021
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 
 
-def load_tokenizer(folder: Path, config: TextConfig) -> Tokenizer:
+def load_tokenizer(folder: Path, config: Reader) -> Tokenizer:
     """The tokenizer of a text tower; its padding is the folder's own, which the config often
     misstates.
     """
@@ -95,7 +96,7 @@ def tokenizer_json(source: Path) -> bytes:
     return path.read_bytes()
 
 
-def write_tokenizer(source: str | Path, folder: Path, config: TextConfig) -> None:
+def write_tokenizer(source: str | Path, folder: Path, config: Reader) -> None:
     """Write a tokenizer.json with the configs naming its special tokens and its length.
 
     `source` is such a file or a tokenizer folder. transformers' PreTrainedTokenizerFast uses the
@@ -106,7 +107,9 @@ def write_tokenizer(source: str | Path, folder: Path, config: TextConfig) -> Non
     content = tokenizer_json(path)
     data = json.loads(content)
     words = vocabulary(data, path)
-    special = {"bos_token": config.bos, "eos_token": config.eos, "pad_token": config.pad}
+    special = {"eos_token": config.eos, "pad_token": config.pad}
+    if not isinstance(config, T5Config):
+        special["bos_token"] = config.bos
     named = {role: words.get(index) for role, index in special.items()}
     lost = [f"{role} {special[role]}" for role, word in named.items() if word is None]
     if lost:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from bluerider import catalog
 from bluerider.errors import InputError, WeightsError
+from bluerider.weights.families import places
+from bluerider.weights.fields import read_json
 from bluerider.weights.hub import is_repo
-from bluerider.weights.load import DECODER_PARTS, EMBEDDED, NETS, PRIOR_PARTS
+from bluerider.weights.load import EMBEDDED
 from bluerider.weights.net import load_net
 from bluerider.weights.store import Verdict, check, find_manifest, recorded
 
@@ -69,12 +71,19 @@ def verify_folder(root: Path) -> Verdict:
 
 def networks(root: Path) -> list[tuple[Path, str]]:
     """The network folders under a model folder, a decoder or a prior, with their kinds."""
-    table = {**PRIOR_PARTS, **DECODER_PARTS}
-    found = []
+    found: dict[Path, str] = {}
     for base in (root, root / "prior", root / "decoder"):
-        places = [(base / table[kind], kind) for kind in NETS]
-        found += [(folder, kind) for folder, kind in places if (folder / "config.json").is_file()]
-    return found
+        for folder, kind in places(base):
+            if (folder / "config.json").is_file():
+                found[folder] = kind
+    return [(folder, spoken(folder, kind)) for folder, kind in found.items()]
+
+
+def spoken(folder: Path, kind: str) -> str:
+    """Which text encoder stands in a folder; other kinds are what their folder is called."""
+    if kind not in ("text", "mclip"):
+        return kind
+    return "mclip" if read_json(folder / "config.json").get("model_type") == "M-CLIP" else "text"
 
 
 def trouble(folder: Path, kind: str) -> str | None:

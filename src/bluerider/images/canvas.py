@@ -11,7 +11,7 @@ from bluerider.editing import KEEPS_SIZE, UNNAMED, Input
 from bluerider.errors import InputError
 from bluerider.images.arrays import fit
 from bluerider.images.masks import Mask, feathered, read_mask, transparency
-from bluerider.images.opening import Picture, open_upright, over_white
+from bluerider.images.opening import Upright, open_upright, over_white
 from bluerider.request import MAX_SIDE, Request, check_size
 
 
@@ -80,7 +80,7 @@ def prepare(request: Request) -> Canvas:
     return lay_out(request, found) if found else Canvas()
 
 
-def lay_out(request: Request, found: list[Picture]) -> Canvas:
+def lay_out(request: Request, found: list[Upright]) -> Canvas:
     """The canvas, from the picture and, where there is one, the mask. Raises InputError."""
     picture, notes = found[0].image, [note for each in found for note in each.notes]
     if request.task == "mix":
@@ -98,7 +98,7 @@ def lay_out(request: Request, found: list[Picture]) -> Canvas:
     return Canvas(picture=rgb, notes=notes)
 
 
-def inpainting_mask(request: Request, found: list[Picture]) -> Mask:
+def inpainting_mask(request: Request, found: list[Upright]) -> Mask:
     """The mask's, or where there is none the transparency of the picture itself."""
     picture = found[0].image
     if len(found) == 1:

@@ -23,7 +23,14 @@ MAX_REQUEST = 2**20  # characters of an embedded request
 
 
 class Picture(NamedTuple):
-    """An opened picture, upright, and what was done to it that its owner should know."""
+    """An opened picture: upright RGB, and what had to be done to it that its owner should know."""
+
+    image: Image.Image
+    notes: list[str]
+
+
+class Upright(NamedTuple):
+    """An opened picture in its own mode, what was done to it, and which it is."""
 
     image: Image.Image
     notes: list[str]
@@ -36,17 +43,17 @@ def open_picture(path: str | Path) -> Picture:
     Raises InputError for anything but a whole PNG, JPEG or WebP within the size limits.
     """
     found = open_upright(path)
-    return Picture(over_white(found.image), found.notes, found.sha256)
+    return Picture(over_white(found.image), found.notes)
 
 
-def open_upright(given: str | Path | Image.Image) -> Picture:
+def open_upright(given: str | Path | Image.Image) -> Upright:
     """The same in the file's own mode; a picture in memory is taken as it is, EXIF turned.
 
     Raises InputError.
     """
     if isinstance(given, Image.Image):
         pixels = f"{given.mode} {given.size}".encode() + given.tobytes()
-        return Picture(ImageOps.exif_transpose(given), [], hashlib.sha256(pixels).hexdigest())
+        return Upright(ImageOps.exif_transpose(given), [], hashlib.sha256(pixels).hexdigest())
     name, data = Path(given).name, read_bytes(given)
     with _decoding(name):
         with _decoded(name, data) as image:
@@ -56,7 +63,7 @@ def open_upright(given: str | Path | Image.Image) -> Picture:
             upright = ImageOps.exif_transpose(image)
             upright.load()
     notes = [f"{name} is animated ({frames} frames); the first was taken"] if frames > 1 else []
-    return Picture(upright, notes, hashlib.sha256(data).hexdigest())
+    return Upright(upright, notes, hashlib.sha256(data).hexdigest())
 
 
 @contextmanager

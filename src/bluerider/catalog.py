@@ -68,6 +68,12 @@ class Hub:
     decoder: str
     prior: str | None = None
     revision: str = "main"
+    files: tuple[str, ...] = ()  # of a first release: all that is fetched, the decoder's file first
+
+    @property
+    def tag(self) -> str | None:
+        """What tells the files of one model in a repository from another's: its decoder's name."""
+        return self.files[0].rpartition(".")[0] if self.files else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +93,6 @@ class Model:
     parameters: int | None = (
         None  # all networks together, statistics included; None: counted in the files
     )
-    ready: bool = True  # this version of bluerider can load it
 
 
 PLAIN = ("text2img", "img2img", "inpaint", "outpaint")
@@ -330,7 +335,6 @@ K21 = Model(
         decoder="kandinsky-community/kandinsky-2-1",
         prior="kandinsky-community/kandinsky-2-1-prior",
     ),
-    ready=False,
     parameters=3_306_818_487,
 )
 K21_INPAINT = replace(
@@ -345,6 +349,20 @@ K21_INPAINT = replace(
     ),
     parameters=3_306_835_767,
 )
+FILES_20 = (
+    "vae.ckpt",
+    "text_encoder1/config.json",
+    "text_encoder1/pytorch_model.bin",
+    "text_encoder1/sentencepiece.bpe.model",
+    "text_encoder1/special_tokens_map.json",
+    "text_encoder1/tokenizer.json",
+    "text_encoder1/tokenizer_config.json",
+    "text_encoder2/config.json",
+    "text_encoder2/pytorch_model.bin",
+    "text_encoder2/special_tokens_map.json",
+    "text_encoder2/spiece.model",
+    "text_encoder2/tokenizer_config.json",
+)
 K20 = Model(
     name="kandinsky-2.0",
     title="Kandinsky 2.0, multilingual, two text encoders and no prior",
@@ -357,8 +375,7 @@ K20 = Model(
         steps=50, guidance=10.0, prior_steps=1, prior_guidance=1.0, width=512, height=512
     ),
     shapes=SHAPES_20,
-    hub=Hub(decoder="ai-forever/Kandinsky_2.0"),
-    ready=False,
+    hub=Hub(decoder="ai-forever/Kandinsky_2.0", files=("Kandinsky-2-0.pt", *FILES_20)),
     parameters=2_014_493_487,
 )
 K20_INPAINT = replace(
@@ -367,6 +384,7 @@ K20_INPAINT = replace(
     title="Kandinsky 2.0, repainting under a mask",
     tasks=("inpaint", "outpaint"),
     shapes=widened(SHAPES_20),
+    hub=Hub(decoder="ai-forever/Kandinsky_2.0", files=("Kandinsky-2-0-inpainting.pt", *FILES_20)),
     parameters=2_014_510_767,
 )
 SD14 = Model(
@@ -382,7 +400,6 @@ SD14 = Model(
     ),
     shapes=SHAPES_SD,
     hub=Hub(decoder="CompVis/stable-diffusion-v1-4"),
-    ready=False,
     parameters=1_066_235_307,
 )
 SD15 = replace(

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from bluerider.cli import values
-from bluerider.cli.generate import begin, generate, option
+from bluerider.cli.flags import PICTURE, option
+from bluerider.cli.generate import begin, generate
 
-PICTURE = "The picture"
 OWN = ("words", "prompts", "like")  # flags of generate that no other command shares
 Words = Annotated[
     list[str] | None,

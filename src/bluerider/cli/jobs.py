@@ -5,11 +5,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from bluerider.checks import flag, shown, suggestion
 from bluerider.editing import UNNAMED
 from bluerider.errors import InputError
-from bluerider.request import NEGATIVES, Request, shown, suggestion
+from bluerider.request import NEGATIVES, Request
 
 MAX_FILE = 64 * 2**20  # bytes of a file of prompts
 MAX_LINES = 100_000
@@ -17,12 +18,32 @@ JSON_LINES = (".jsonl", ".ndjson")
 ELSEWHERE = ("device", "dtype", "prior")  # stored in a picture, yet no fields of a request
 
 
+class Cell(NamedTuple):
+    """A place on the sheet of a sweep, counted from 1, and the fields that are tried there."""
+
+    number: int
+    fields: dict[str, Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A request, and the line it stands in when it comes from a file."""
+    """A request, and the line of a file or the cell of a sweep that it comes from."""
 
     request: Request
     line: int | None = None
+    cell: Cell | None = None
+
+    @property
+    def number(self) -> int | None:
+        """What its files' names begin with."""
+        return self.cell.number if self.cell else self.line
+
+    @property
+    def where(self) -> str:
+        """How a message about it begins."""
+        if self.cell:
+            return ", ".join(f"{flag(k)} {v}" for k, v in self.cell.fields.items()) + ": "
+        return "" if self.line is None else f"line {self.line}: "
 
 
 def read_jobs(path: str, fields: Mapping[str, Any]) -> list[Job]:

@@ -30,6 +30,7 @@ COMMANDS = {
     "depth": Command("bluerider.cli.edit:depth", "Paint words into a depth map."),
     "show": Command("bluerider.cli.show:app", "Print the request stored in a picture."),
     "models": Command("bluerider.cli.models:app", "List, show, fetch and verify models."),
+    "convert": Command("bluerider.cli.convert:app", "Write a model in another layout."),
     "evaluate": Command("bluerider.cli.evaluate:app", "Measure how well a model paints."),
     "guide": Command("bluerider.cli.guide:app", "Look things up in the field guide."),
     "data": Command("bluerider.cli.data:app", "Prepare data to train on."),

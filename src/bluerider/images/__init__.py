@@ -90,6 +90,9 @@ from bluerider.images.sheets import (
     MAX_SHEET as MAX_SHEET,
 )
 from bluerider.images.sheets import (
+    chart as chart,
+)
+from bluerider.images.sheets import (
     columns as columns,
 )
 from bluerider.images.sheets import (

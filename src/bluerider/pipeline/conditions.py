@@ -51,8 +51,3 @@ class Kandinsky22:
     def warnings(self, name: str, text: str) -> list[str]:
         """The words of a text that the text tower does not read, and weights read otherwise."""
         return doubts(self.parts.tokenizer, name, text)
-
-
-def reader(parts: Parts) -> Reader:
-    """How the family of these parts reads."""
-    return Kandinsky22(parts)

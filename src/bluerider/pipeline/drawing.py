@@ -19,7 +19,7 @@ from bluerider.pipeline.tasks import begin
 def draw(parts: Parts, batch: Batch, inputs: Inputs) -> Generator[Event, None, Tensor]:
     """Tells every step with its x0; returns the latents (B, C, h, w), float32."""
     settings = batch.settings
-    schedule = parts.schedule("schedule")
+    schedule = parts.schedule("schedule", settings.sampler)
     shape = (parts.latent.latent_channels, *cells(parts, batch))
     noise = Dice(batch.seeds, DECODER_NOISE, shape).on(parts.device)
     steps = schedule.steps(settings.steps or 1, settings.spacing)

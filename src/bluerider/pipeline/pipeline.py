@@ -17,10 +17,10 @@ from bluerider.errors import InputError
 from bluerider.images import Canvas, prepare
 from bluerider.nets.autoencoder import Autoencoder
 from bluerider.pipeline.batch import Batch, Event, shared
-from bluerider.pipeline.conditions import reader
 from bluerider.pipeline.drawing import draw
 from bluerider.pipeline.latents import develop
 from bluerider.pipeline.parts import Parts
+from bluerider.pipeline.readers import reader
 from bluerider.pipeline.tasks import check_task
 from bluerider.prompts.identifiers import filled
 from bluerider.request import NEGATIVES, LoraUse, Progress, Request, Result
@@ -72,14 +72,16 @@ class Pipeline:
         device: str = "auto",
         dtype: str = "auto",
         prior: str | Path | None = None,
+        clip: str | Path | None = None,
         lora: Sequence[str | Path] = (),
         offline: bool = False,
         announce: Announce | None = None,
     ) -> "Pipeline":
-        """A catalog name, a model folder, a decoder folder or a hub id; LoRAs as FILE[:SCALE].
+        """A catalog name, a model's folder or file or a hub id; LoRAs as FILE[:SCALE]; `clip` for
+        the first files of Kandinsky 2.1, which lack it.
         Raises InputError, WeightsError, OfflineError.
         """
-        files = open_model(model, prior=prior, offline=offline, announce=announce)
+        files = open_model(model, prior=prior, clip=clip, offline=offline, announce=announce)
         return cls(files.adapted(lora), device=device, dtype=dtype)
 
     def adapt(self, lora: Sequence[str | Path] = ()) -> None:

@@ -35,12 +35,14 @@ def from_array(array: NDArray[Any]) -> Image.Image:
 
 def square(image: Image.Image, side: int) -> Image.Image:
     """The middle of the picture as side x side px, bicubic, as CLIP's towers are shown pictures."""
-    scale = side / min(image.size)
-    # The box that the middle comes from; resizing all of a strip of 1 x 20000 first would make
-    # millions of pixels of it.
-    starts = [(int(length * scale) - side) // 2 / scale for length in image.size]
-    ends = [min(a + side / scale, b) for a, b in zip(starts, image.size, strict=True)]
-    box = (starts[0], starts[1], ends[0], ends[1])
+    # The box that the middle of the resized picture comes from; resizing all of a strip of
+    # 1 x 20000 first would make millions of pixels of it.
+    resized = [int(side * length / min(image.size)) for length in image.size]
+    skipped = [(new - side) // 2 for new in resized]
+    scales = [length / new for length, new in zip(image.size, resized, strict=True)]
+    low = [skip * scale for skip, scale in zip(skipped, scales, strict=True)]
+    high = [a + side * scale for a, scale in zip(low, scales, strict=True)]
+    box = (low[0], low[1], min(high[0], image.width), min(high[1], image.height))
     return image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC, box=box)
 
 

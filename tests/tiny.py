@@ -32,6 +32,7 @@ from bluerider.nets.prior import Prior
 from bluerider.nets.t5 import T5Encoder
 from bluerider.nets.unet import UNet
 from bluerider.nets.xlmr import MultilingualCLIP
+from bluerider.weights.convert import save_release
 from bluerider.weights.save import save_model
 
 WIDTH, TOKENS, CONTEXT = 24, 12, 24
@@ -39,7 +40,9 @@ SPECIALS = {  # what each text encoder's vocabulary begins with, and how it fram
     "clip": (["<pad>", "<unk>", "<x>", "<s>", "</s>"], "<s> $A </s>"),
     "mclip": (["<s>", "<pad>", "</s>", "<unk>"], "<s> $A </s>"),
     "t5": (["<pad>", "</s>", "<unk>"], "$A </s>"),
+    "sd": (["<unk>"], "<s> $A </s>"),
 }
+LAST = {"sd": [*(f"<{i}>" for i in range(11)), "<s>", "</s>"]}  # as in CLIP's own vocabulary
 JOINT = UNetConfig(
     in_channels=4,
     out_channels=8,
@@ -55,7 +58,7 @@ CROSS = UNetConfig(
     channels=(32, 64),
     depth=1,
     attends=(True, False),
-    context_dim=CONTEXT,
+    context_dim=64,
     attention="cross",
     head_dim=None,
     heads=8,
@@ -86,6 +89,7 @@ CLIP = TextConfig(
     eos=4,
     pad=0,
 )
+CLIP_SD = replace(CLIP, width=64, heads=1, embed_dim=None, bos=38, eos=39, pad=39)
 VISION = VisionConfig(
     size=28, patch=7, width=16, layers=2, heads=2, mlp=32, embed_dim=WIDTH, activation="quick_gelu"
 )
@@ -104,11 +108,11 @@ DEFAULTS = Defaults(
 def tokenizer_file(kind: str, folder: Path) -> Path:
     """A tokenizer.json of single letters for a text encoder of that kind."""
     first, template = SPECIALS[kind]
-    words = [*first, *(chr(97 + i) for i in range(26))]
+    words = [*first, *(chr(97 + i) for i in range(26)), *LAST.get(kind, [])]
     table = {word: i for i, word in enumerate(words)}
     tokenizer = Tokenizer(models.WordLevel(table, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    special: Sequence[str] = [word for word in first if word not in ("<unk>", "<x>")]
+    special: Sequence[str] = [w for w in words if w in ("<pad>", "<s>", "</s>")]
     tokenizer.add_special_tokens(list(special))
     used = [(word, table[word]) for word in template.split() if word in table]
     tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=used)
@@ -148,8 +152,8 @@ def parts(name: str, folder: Path) -> dict[str, Any]:
         found["ddpm_schedule"] = shapes.ddpm_schedule
     if shapes.text is not None:
         projected = shapes.text.embed_dim is not None
-        found["text"] = TextTower(CLIP if projected else replace(CLIP, embed_dim=None))
-        found["tokenizer"] = tokenizer_file("clip", folder)
+        found["text"] = TextTower(CLIP if projected else CLIP_SD)
+        found["tokenizer"] = tokenizer_file("clip" if projected else "sd", folder)
     if shapes.prior is not None:
         found["image"] = VisionTower(VISION)
         found["prior"] = Prior(PRIOR)
@@ -168,6 +172,9 @@ def build(name: str, folder: Path, *, dtype: torch.dtype | None = None) -> Path:
     """Write the tiny model of a catalog name into a new folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     whole = parts(name, folder.parent)
+    family = catalog.find(name).family
+    if family == "kandinsky-2.0":
+        return save_release(whole, folder, family=family, name=f"tiny-{name}", defaults=DEFAULTS)
     return save_model(
         whole, folder, name=f"tiny-{name}", defaults=DEFAULTS, licence="apache-2.0", dtype=dtype
     )

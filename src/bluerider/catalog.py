@@ -6,8 +6,9 @@ device). Sizes and hashes of files do not stand here: the hub announces them whe
 fetched, and they are kept with the files.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NoReturn
 
 from bluerider.config import (
     AutoencoderConfig,
@@ -67,6 +68,12 @@ class Hub:
     decoder: str
     prior: str | None = None
     revision: str = "main"
+    files: tuple[str, ...] = ()  # of a first release: all that is fetched, the decoder's file first
+
+    @property
+    def tag(self) -> str | None:
+        """What tells the files of one model in a repository from another's: its decoder's name."""
+        return self.files[0].rpartition(".")[0] if self.files else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +93,10 @@ class Model:
     parameters: int | None = (
         None  # all networks together, statistics included; None: counted in the files
     )
-    ready: bool = True  # this version of bluerider can load it
 
 
+PLAIN = ("text2img", "img2img", "inpaint", "outpaint")
+MIXING = (*PLAIN, "mix", "vary")  # of families that are told an image embedding
 HF = "https://huggingface.co/"
 
 UNET_22 = UNetConfig(
@@ -261,7 +269,7 @@ MURNAU = Model(
     name="murnau",
     title="murnau, the small model inside the package: emoji-like pictures in about 99 languages",
     family="kandinsky-2.2",
-    tasks=("text2img",),
+    tasks=MIXING,
     layouts=("diffusers",),
     licence="apache-2.0",
     source="embedded/murnau/README.md",
@@ -273,7 +281,7 @@ K22 = Model(
     name="kandinsky-2.2",
     title="Kandinsky 2.2",
     family="kandinsky-2.2",
-    tasks=("text2img",),
+    tasks=MIXING,
     layouts=("diffusers",),
     licence="apache-2.0",
     source=HF + "kandinsky-community/kandinsky-2-2-decoder",
@@ -317,7 +325,7 @@ K21 = Model(
     name="kandinsky-2.1",
     title="Kandinsky 2.1, multilingual",
     family="kandinsky-2.1",
-    tasks=("text2img",),
+    tasks=MIXING,
     layouts=("diffusers", "original"),
     licence="apache-2.0",
     source=HF + "ai-forever/Kandinsky_2.1",
@@ -327,7 +335,6 @@ K21 = Model(
         decoder="kandinsky-community/kandinsky-2-1",
         prior="kandinsky-community/kandinsky-2-1-prior",
     ),
-    ready=False,
     parameters=3_306_818_487,
 )
 K21_INPAINT = replace(
@@ -342,11 +349,25 @@ K21_INPAINT = replace(
     ),
     parameters=3_306_835_767,
 )
+FILES_20 = (
+    "vae.ckpt",
+    "text_encoder1/config.json",
+    "text_encoder1/pytorch_model.bin",
+    "text_encoder1/sentencepiece.bpe.model",
+    "text_encoder1/special_tokens_map.json",
+    "text_encoder1/tokenizer.json",
+    "text_encoder1/tokenizer_config.json",
+    "text_encoder2/config.json",
+    "text_encoder2/pytorch_model.bin",
+    "text_encoder2/special_tokens_map.json",
+    "text_encoder2/spiece.model",
+    "text_encoder2/tokenizer_config.json",
+)
 K20 = Model(
     name="kandinsky-2.0",
     title="Kandinsky 2.0, multilingual, two text encoders and no prior",
     family="kandinsky-2.0",
-    tasks=("text2img",),
+    tasks=PLAIN,
     layouts=("original",),
     licence="apache-2.0",
     source=HF + "ai-forever/Kandinsky_2.0",
@@ -354,8 +375,7 @@ K20 = Model(
         steps=50, guidance=10.0, prior_steps=1, prior_guidance=1.0, width=512, height=512
     ),
     shapes=SHAPES_20,
-    hub=Hub(decoder="ai-forever/Kandinsky_2.0"),
-    ready=False,
+    hub=Hub(decoder="ai-forever/Kandinsky_2.0", files=("Kandinsky-2-0.pt", *FILES_20)),
     parameters=2_014_493_487,
 )
 K20_INPAINT = replace(
@@ -364,13 +384,14 @@ K20_INPAINT = replace(
     title="Kandinsky 2.0, repainting under a mask",
     tasks=("inpaint", "outpaint"),
     shapes=widened(SHAPES_20),
+    hub=Hub(decoder="ai-forever/Kandinsky_2.0", files=("Kandinsky-2-0-inpainting.pt", *FILES_20)),
     parameters=2_014_510_767,
 )
 SD14 = Model(
     name="sd-1.4",
     title="Stable Diffusion 1.4",
     family="stable-diffusion-1",
-    tasks=("text2img",),
+    tasks=PLAIN,
     layouts=("diffusers", "single"),
     licence="creativeml-openrail-m",
     source=HF + "CompVis/stable-diffusion-v1-4",
@@ -379,7 +400,6 @@ SD14 = Model(
     ),
     shapes=SHAPES_SD,
     hub=Hub(decoder="CompVis/stable-diffusion-v1-4"),
-    ready=False,
     parameters=1_066_235_307,
 )
 SD15 = replace(
@@ -423,3 +443,12 @@ def find(name: str) -> Model:
     if name not in MODELS:
         raise InputError(f"no model is called {name!r}; known models: {', '.join(MODELS)}")
     return MODELS[name]
+
+
+def refuse(name: str, task: str, known: Sequence[str]) -> NoReturn:
+    """Raise InputError: a model cannot do a task; name those that can."""
+    can = ", ".join(each for each, model in MODELS.items() if task in model.tasks)
+    reason = ""
+    if task in ("mix", "vary") and "text2img" in known:
+        reason = ", it is told no image embedding"
+    raise InputError(f"{name} cannot {task}{reason}; models that can: {can}")

@@ -239,7 +239,7 @@ def test_prompts_as_jsonl_override_the_flags(run: Run, fake: type[FakePipeline],
 def test_a_prompt_in_braces_is_a_prompt(run: Run, fake: type[FakePipeline]) -> None:
     Path("words.txt").write_text("{red|green} apple\n")
     assert run("generate", "--prompts", "words.txt").code == 0
-    assert fake.painted[0].prompt == "{red|green} apple"
+    assert fake.painted[0].template == "{red|green} apple"
 
 
 def test_prompts_from_stdin(

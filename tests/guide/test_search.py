@@ -13,9 +13,9 @@ from bluerider.guide import library
 from bluerider.guide.index import Guide
 from bluerider.guide.query import distance
 from bluerider.guide.search import search
-from tests.guide.conftest import Folder, term
+from tests.guide.conftest import PLACE, Folder, term
 
-PLACE = Path(__file__).parents[1] / "data" / "guide"
+SHIPPED = library.SHIPPED
 
 
 @pytest.fixture(scope="module")
@@ -118,14 +118,13 @@ def test_distance(a: str, b: str, expected: int) -> None:
 
 
 def test_the_shipped_guide_is_searched(tmp_path: Path) -> None:
-    guide = Guide([library.SHIPPED], tmp_path)
+    guide = Guide([SHIPPED], tmp_path)
     assert first(guide, "kandinksy 2.2") == "model/kandinsky-2-2"
 
 
 def test_the_command_prints_what_is_promised(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("BLUERIDER_HOME", str(tmp_path))
     assert main(["guide", "search", "rim", "light", "--json", "--limit", "1"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["query"] == "rim light"
@@ -134,8 +133,7 @@ def test_the_command_prints_what_is_promised(
 
 
 def test_no_hit_is_no_failure(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("BLUERIDER_HOME", str(tmp_path))
     assert main(["guide", "search", "xyzzy", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["results"] == []

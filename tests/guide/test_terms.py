@@ -2,7 +2,7 @@
 
 import pytest
 
-from bluerider.guide import terms
+from bluerider.guide import lexicon, terms
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,20 @@ def test_small_words_tell_the_language(text: str, language: str) -> None:
 
 def test_every_language_of_small_words_is_folded_and_not_empty() -> None:
     assert all(row and all(terms.fold(w) == w for w in row) for row in terms.stopwords().values())
+
+
+def test_the_lexicon_has_every_language_in_every_row() -> None:
+    import csv
+
+    with lexicon.PATH.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["en"] for row in rows if None in row or not all(row.values())] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "term"),
+    [("Angriffe", "de", "attack"), ("атаки", "ru", "attack"), ("逆光", "zh", "backlight")],
+)
+def test_a_ring_leads_to_english(text: str, language: str, term: str) -> None:
+    rings = [english for forms, english in lexicon.rings() if lexicon.form(text, language) in forms]
+    assert any(term in english for english in rings)

@@ -48,7 +48,7 @@ def test_unet_of_21(tiny: Any, name: str) -> None:
 def test_unet_of_stable_diffusion(tiny: Any, name: str) -> None:
     net, conditioner = open_model(tiny(name)).load("unet")
     theirs = peer(tiny(name) / "unet", "UNet2DConditionModel")
-    x, states = drawn(2, net.config.in_channels, 8, 16), drawn(2, 12, 24, seed=1)
+    x, states = drawn(2, net.config.in_channels, 8, 16), drawn(2, 12, 64, seed=1)
     t = torch.tensor([7, 940])
     with torch.inference_mode():
         ours = net(x, t, *conditioner(states))

@@ -112,15 +112,8 @@ def test_what_cannot_be_a_model_is_refused(name: str) -> None:
     assert len(str(caught.value)) < 600
 
 
-def test_a_model_of_a_later_version_is_told(tiny_model: Path) -> None:
-    with pytest.raises(
-        InputError, match="sd-1.5 cannot be loaded by this version; it loads murnau"
-    ):
-        open_model("sd-1.5")
-
-
 def test_a_file_or_an_empty_folder_is_no_model(tiny_model: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="a folder of a model|the folder of a model"):
+    with pytest.raises(InputError, match="a file of another kind"):
         open_model(tiny_model / "bluerider.json")
     with pytest.raises(WeightsError, match="no model here"):
         open_model(tmp_path)
@@ -166,7 +159,7 @@ def test_a_prior_given_to_a_family_without_one_is_refused(tiny: Any) -> None:
 def test_an_encoder_of_another_width_does_not_fit(tiny: Any, tmp_path: Path) -> None:
     sd = Path(shutil.copytree(tiny("sd-1.5"), tmp_path / "sd"))
     edit(sd / "text_encoder/config.json", hidden_size=32)
-    with pytest.raises(WeightsError, match="takes words of 24 numbers.*gives 32"):
+    with pytest.raises(WeightsError, match="takes words of 64 numbers.*gives 32"):
         open_model(sd)
 
 

@@ -48,19 +48,30 @@ class Parts:
         self.files = files
 
     def _load(self, name: str) -> Any:
-        net = self.files.load(name, dtype=self.dtype, device=self.device)
+        # mT5's states leave float16's range.
+        half = name == "t5" and self.dtype == torch.float16
+        dtype = torch.float32 if half else self.dtype
+        net = self.files.load(name, dtype=dtype, device=self.device)
         if name == "unet":
             return net[0].to(memory_format=torch.channels_last), net[1]
         return net.to(memory_format=torch.channels_last) if name == "autoencoder" else net
 
-    def schedule(self, name: str) -> Schedule:
-        """The noise levels of `schedule` or `prior_schedule`."""
-        return Schedule(self.files.schedule(name))
+    def schedule(self, name: str, sampler: str | None = None) -> Schedule:
+        """The noise levels of `schedule` or `prior_schedule`; a sampler may have its own."""
+        return Schedule(self.files.schedule(name, sampler))
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer of the text tower."""
-        return self.files.tokenizer()
+        """What reads the words first: the prior's tokenizer, or the decoder's."""
+        first = "tokenizer" if "tokenizer" in self.files.parts else "mclip_tokenizer"
+        return self.words(first)
+
+    def words(self, name: str) -> Tokenizer:
+        """A tokenizer by the name of its part."""
+        if name not in self._kept:
+            self._kept[name] = self.files.tokenizer(name)
+        made: Tokenizer = self._kept[name]
+        return made
 
     @cached_property
     def latent(self) -> AutoencoderConfig:

@@ -22,6 +22,7 @@ from bluerider.weights.hub import Announce, fetch, is_repo
 from bluerider.weights.layouts import keymap
 from bluerider.weights.lora import Adapter, Target, read_lora, scaled
 from bluerider.weights.net import BUILDERS, Source, folder_source, load_net, read_net
+from bluerider.weights.released import find_release
 from bluerider.weights.schedules import read_schedule
 from bluerider.weights.tokens import load_tokenizer
 from bluerider.weights.zero import zero_embedding
@@ -125,10 +126,17 @@ class Fetching:
     variant: str | None = None
     announce: Announce | None = None
 
-    def folder(self, repo: str, revision: str = "main", advice: str | None = None) -> Path:
-        """A repository's folder on this machine."""
+    def folder(
+        self,
+        repo: str,
+        revision: str = "main",
+        advice: str | None = None,
+        files: tuple[str, ...] = (),
+    ) -> Path:
+        """A repository's folder on this machine; of `files` only these."""
         return fetch(
             repo,
+            files=files,
             revision=revision,
             variant=self.variant,
             offline=self.offline,
@@ -141,18 +149,30 @@ def open_model(
     given: str | Path,
     *,
     prior: str | Path | None = None,
+    clip: str | Path | None = None,
     offline: bool = False,
     variant: str | None = None,
     announce: Announce | None = None,
 ) -> ModelFiles:
-    """The files of a model: a catalog name, a folder with prior/ and decoder/, a decoder folder, or
-    a hub id.
+    """The files of a model: a catalog name, a hub id, a folder (ours, a diffusers pipeline's, or
+    the first releases of Kandinsky 2.0 and 2.1), or a single file.
 
-    `prior` (a folder or hub id) is for decoders whose card names none. Raises InputError for what
-    cannot be a model, WeightsError for a damaged one, OfflineError where something would have to be
-    fetched.
+    `prior` (a folder or hub id) is for decoders whose card names none, `clip` (a folder) for the
+    first files of Kandinsky 2.1, which lack it. Raises InputError for what cannot be a model,
+    WeightsError for a damaged one, OfflineError where something would have to be fetched.
     """
     fetching = Fetching(offline=offline, variant=variant, announce=announce)
+    place, unet = release_place(given, fetching)
+    found = find_release(place, clip_folder(clip, fetching), unet) if place else None
+    if found is not None:
+        if prior is not None:
+            raise InputError(f"{given}: holds all it needs; it takes no other prior")
+        check_fit(found.sources)
+        return described(
+            given, found.family, found.home, found.parts, found.sources, found.schedules
+        )
+    if clip is not None:
+        raise InputError(f"{given}: has its own CLIP; --clip is for the first files of 2.1")
     decoder, home = decoder_folder(given, fetching)
     family = family_of(decoder)
     layout = FAMILIES[family]
@@ -171,6 +191,26 @@ def open_model(
     return described(given, family, decoder, parts, sources)
 
 
+def release_place(given: str | Path, fetching: Fetching) -> tuple[Path | None, str | None]:
+    """Where a release may stand, and its decoder file where the catalog says which."""
+    model = catalog.MODELS.get(str(given)) if isinstance(given, str) else None
+    if model is not None:
+        if model.hub is None or not model.hub.files:
+            return None, None
+        folder = fetching.folder(
+            model.hub.decoder, model.hub.revision, model.name, files=model.hub.files
+        )
+        return folder, Path(model.hub.files[0]).stem
+    return (Path(given), None) if given and os.path.exists(given) else (None, None)
+
+
+def clip_folder(given: str | Path | None, fetching: Fetching) -> Path | None:
+    """CLIP's folder or file."""
+    if given is None or os.path.exists(given):
+        return None if given is None else Path(given)
+    raise InputError(f"no CLIP {str(given)[:80]!r}; a folder or a file is accepted")
+
+
 def family_of(decoder: Path) -> str:
     """The family of a decoder's folder, as its model_index.json says."""
     path = decoder / "model_index.json"
@@ -184,9 +224,6 @@ def decoder_folder(given: str | Path, fetching: Fetching) -> tuple[Path, Path | 
     """The decoder's folder and, where the same place holds one, the prior's."""
     if isinstance(given, str) and given in catalog.MODELS:
         model = catalog.find(given)
-        if not model.ready:
-            ready = ", ".join(name for name, known in catalog.MODELS.items() if known.ready)
-            raise InputError(f"{given} cannot be loaded by this version; it loads {ready}")
         if model.hub is None:
             return halves(EMBEDDED / given)
         decoder = fetching.folder(model.hub.decoder, model.hub.revision, given)
@@ -194,8 +231,6 @@ def decoder_folder(given: str | Path, fetching: Fetching) -> tuple[Path, Path | 
         return decoder, prior or None
     if given and os.path.isdir(given):
         return halves(Path(given))
-    if given and os.path.isfile(given):
-        raise InputError(f"{given}: a file; the folder of a model is needed")
     if isinstance(given, str) and is_repo(given):
         return fetching.folder(given), None
     raise InputError(
@@ -210,8 +245,8 @@ def halves(path: Path) -> tuple[Path, Path | None]:
         return path / "decoder", path / "prior"
     if not (path / "model_index.json").is_file():
         raise WeightsError(
-            f"{path}: no model here; prior/ and decoder/, or a decoder's model_index.json, "
-            "are needed"
+            f"{path}: no model here; prior/ and decoder/, a model_index.json, or the files of a "
+            "release of Kandinsky 2.0 or 2.1 are needed"
         )
     beside = path.parent / "prior"
     return path, beside if (beside / "model_index.json").is_file() else None
@@ -318,6 +353,7 @@ def described(
     decoder: Path,
     parts: Mapping[str, Path],
     sources: Mapping[str, Source],
+    schedules: Mapping[str, ScheduleConfig] | None = None,
 ) -> ModelFiles:
     """Name, licence and defaults: of the folder's bluerider.json, the catalog, or the family."""
     model = catalog.MODELS.get(str(given)) if isinstance(given, str) else None
@@ -341,13 +377,14 @@ def described(
         defaults=defaults,
         parts=parts,
         sources=sources,
+        schedules=schedules or {},
     )
 
 
 def sized(defaults: Defaults, sources: Mapping[str, Source]) -> Defaults:
     """The family's defaults at the size the U-Net's config was saved with."""
     path = sources["unet"].place / "config.json"
-    cells = read_json(path).get("sample_size")
+    cells = read_json(path).get("sample_size") if path.is_file() else None
     side = cells * sources["autoencoder"].config.factor if cells else 0
     usable = isinstance(side, int) and 64 <= side <= 2048 and side % defaults.grid == 0
     return replace(defaults, width=side, height=side) if usable else defaults

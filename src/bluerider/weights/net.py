@@ -150,6 +150,13 @@ def shards(index: Path) -> list[Path]:
     return [index.parent / name for name in files]
 
 
+def listed(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a file of weights."""
+    if path.suffix in SUFFIXES:
+        return {name: tuple(tensor.shape) for name, tensor in read_pickle(path).items()}
+    return {name: entry.shape for name, entry in read_header(path).items()}
+
+
 class Tensors:
     """The tensors of one network's files, known by their shapes and read one at a time."""
 
@@ -160,19 +167,19 @@ class Tensors:
         self.stored: dict[str, str] = {}  # today's spelling of a name -> the file's
         self.pickles: dict[Path, dict[str, Tensor]] = {}
         for path in source.files:
-            for name, shape in self.listed(path).items():
+            for name, shape in self.opened_names(path).items():
                 today = source.keymap.today(name)
                 if today in self.file:
                     raise WeightsError(f"{path}: tensor {name} stands in another shard as well")
                 if name.startswith(source.scope):
                     self.shapes[today], self.file[today], self.stored[today] = shape, path, name
 
-    def listed(self, path: Path) -> dict[str, tuple[int, ...]]:
-        """Names and shapes of a file; a pickle is mapped into memory for it."""
-        if path.suffix in SUFFIXES:
-            self.pickles[path] = read_pickle(path)
-            return {name: tuple(tensor.shape) for name, tensor in self.pickles[path].items()}
-        return {name: entry.shape for name, entry in read_header(path).items()}
+    def opened_names(self, path: Path) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of a file; a pickle is mapped into memory for it, and kept so."""
+        if path.suffix not in SUFFIXES:
+            return listed(path)
+        self.pickles[path] = read_pickle(path)
+        return {name: tuple(tensor.shape) for name, tensor in self.pickles[path].items()}
 
     def meta(self, name: str) -> Tensor:
         """A tensor's shape without its numbers."""

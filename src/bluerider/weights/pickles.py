@@ -7,9 +7,10 @@ never imported. Anything else a file asks for is refused by its name.
 
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
@@ -55,20 +56,29 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
 def unpickled(path: Path) -> Any:
     """What the file holds, in tensors and plain containers."""
     archive = zipfile.is_zipfile(path)
+    if archive and holds_program(path):
+        raise refusal(path, "GLOBAL a TorchScript program")
     allowed: list[Any] = [(Inert, name) for name in inert_names(path, archive)]
     try:
-        with torch.serialization.safe_globals(allowed):
+        with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's opinion of damaged files is told below
             return torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
     except pickle.UnpicklingError as error:
         raise refusal(path, str(error)) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
-        if "TorchScript" in str(error):
-            raise refusal(path, "GLOBAL a TorchScript program") from None
-        raise WeightsError(
-            f"{path}: damaged, or not PyTorch's ({str(error).splitlines()[0][:80]})"
-        ) from None
-    except (AttributeError, IndexError, UnicodeDecodeError) as error:
-        raise WeightsError(f"{path}: damaged, or not PyTorch's ({str(error)[:80]})") from None
+    except Exception as error:  # a damaged file may raise anything
+        raise WeightsError(f"{path}: damaged, or not PyTorch's ({brief(error)})") from None
+
+
+def holds_program(path: Path) -> bool:
+    """Whether an archive is a TorchScript program, which is code."""
+    with zipfile.ZipFile(path) as archive:
+        return any(PurePosixPath(name).name == "constants.pkl" for name in archive.namelist())
+
+
+def brief(error: BaseException) -> str:
+    """The first line of a message, cut."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:80]
 
 
 def inert_names(path: Path, archive: bool) -> list[str]:

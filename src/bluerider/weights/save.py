@@ -15,13 +15,16 @@ from safetensors.torch import save_file
 from torch import nn
 
 from bluerider.catalog import Defaults
-from bluerider.config import ScheduleConfig, TextConfig
+from bluerider.config import ScheduleConfig
 from bluerider.errors import BlueriderError, InputError
 from bluerider.files import beside
 from bluerider.weights import writers
 from bluerider.weights.families import FAMILIES, NETS, Family, Folder
+from bluerider.weights.fields import read_json
+from bluerider.weights.keymaps import Keymap
 from bluerider.weights.layouts import keymap
 from bluerider.weights.net import check_finite, folder_source
+from bluerider.weights.pickles import SUFFIXES
 from bluerider.weights.schedules import write_schedule
 from bluerider.weights.store import digest
 from bluerider.weights.tokens import write_tokenizer
@@ -29,6 +32,7 @@ from bluerider.weights.zero import SHIPPED, compute, fingerprint, write_zero
 
 FILES = {"unet": "diffusion_pytorch_model", "prior": "diffusion_pytorch_model"}
 FILES |= {"autoencoder": "diffusion_pytorch_model"}
+PICKLED = "pytorch_model"
 FAST = ["transformers", "PreTrainedTokenizerFast"]
 CLASSES = {
     "tokenizer": FAST,
@@ -50,28 +54,47 @@ def save_net(
     *,
     dtype: torch.dtype | None = None,
     sample_size: int = 64,
+    pickled: bool = False,
 ) -> None:
-    """Write one network's config.json and safetensors into a folder; for `unet` give the pair
+    """Write one network's config.json and weights into a folder; for `unet` give the pair
     (UNet, conditioner).
 
-    dtype: the type of the stored weights (None: as they are). Raises WeightsError when a weight is
-    not finite in it.
+    dtype: the type of the stored weights (None: as they are). `pickled` writes a .bin of tensors,
+    for software that opens nothing else. Raises WeightsError when a weight is not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
     whole = nn.ModuleDict({"unet": net[0], "conditioner": net[1]}) if kind == "unet" else net
     config = net_config(net, kind, sample_size)
     stem = FILES.get(kind, "model")
-    path = folder / f"{stem}.safetensors"
-    tensors = {}
+    path = folder / (f"{PICKLED}.bin" if pickled else f"{stem}.safetensors")
     shape = (net[0].config, net[1].config) if kind == "unet" else net.config
-    for name, tensor in keymap(kind, shape).write(whole.state_dict()).items():
-        tensors[name] = tensor.detach().to("cpu", dtype or tensor.dtype).contiguous()
-        check_finite(tensors[name], path, name)
+    tensors = published(whole, keymap(kind, shape), path, dtype)
     if kind not in FILES:
         config["dtype"] = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
     write_json(folder / "config.json", config)
+    write_tensors(tensors, path)
+
+
+def published(
+    net: nn.Module, names: Keymap, path: Path, dtype: torch.dtype | None = None
+) -> dict[str, torch.Tensor]:
+    """A network's tensors under their published names, checked for what `path` is to hold."""
+    tensors = {}
+    for name, tensor in names.write(net.state_dict()).items():
+        tensors[name] = tensor.detach().to("cpu", dtype or tensor.dtype).contiguous()
+        check_finite(tensors[name], path, name)
+    return tensors
+
+
+def write_tensors(tensors: Mapping[str, torch.Tensor], path: Path, nest: str = "") -> None:
+    """A file of weights, whole or not at all: safetensors, or by its ending a pickle, under `nest`
+    where the software it is for looks there.
+    """
     with beside(path) as part:
-        save_file(tensors, part, metadata={"format": "pt"})
+        if path.suffix in SUFFIXES:
+            torch.save({nest: dict(tensors)} if nest else dict(tensors), part)
+        else:
+            save_file(dict(tensors), part, metadata={"format": "pt"})
 
 
 def net_config(net: Any, kind: str, sample_size: int) -> dict[str, Any]:
@@ -116,21 +139,37 @@ def save_model(
     folder of the same place is replaced as one; its other files (a card, a licence) stay. Raises
     InputError, with nothing written, when a part is missing or the place holds something else.
     """
-    target = Path(folder)
-    check_place(target)
     layout = layout_of(parts)
     folders = [layout.decoder, *([layout.prior] if layout.prior else [])]
     lacking = [part for each in folders for part in each.parts if part not in parts]
     if lacking:
         raise InputError(f"a model needs all its parts; missing: {', '.join(sorted(lacking))}")
+
+    def fill(place: Path) -> None:
+        if layout.prior is None:
+            write_pipeline(parts, layout.decoder, place, dtype, defaults)
+            return
+        write_pipeline(parts, layout.prior, place / "prior", dtype, defaults)
+        write_pipeline(parts, layout.decoder, place / "decoder", dtype, defaults)
+
+    return write_model(Path(folder), fill, name=name, defaults=defaults, licence=licence)
+
+
+def write_model(
+    target: Path,
+    fill: Callable[[Path], None],
+    *,
+    name: str,
+    defaults: Defaults,
+    licence: str,
+) -> Path:
+    """A model's folder, whole or not at all: what `fill` writes into it, and `bluerider.json`."""
+    check_place(target)
     temporary = target.parent / f".{target.name}.{os.getpid()}.tmp"
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        if layout.prior is None:
-            write_pipeline(parts, layout.decoder, temporary, dtype, defaults)
-        else:
-            write_pipeline(parts, layout.prior, temporary / "prior", dtype, defaults)
-            write_pipeline(parts, layout.decoder, temporary / "decoder", dtype, defaults)
+        temporary.mkdir()
+        fill(temporary)
         write_json(
             temporary / "bluerider.json",
             {
@@ -186,9 +225,7 @@ def write_pipeline(
             save_net(parts[part], part, place, dtype=dtype, sample_size=cells)
             index[name] = class_of(part, parts[part])
         elif part.endswith("tokenizer"):
-            text: TextConfig = parts[READ_BY[part]].config
-            write_tokenizer(parts[part], place, text)
-            index[name] = CLASSES[part]
+            index[name] = put_tokenizer(Path(parts[part]), place, parts[READ_BY[part]].config)
         else:
             written = write_scheduler(parts[part], place)
             index |= {name: written} if part in layout.parts else {}
@@ -198,6 +235,32 @@ def write_pipeline(
     write_index(folder, pipeline_of(parts, layout), index | OPTIONAL.get(layout.pipelines[0], {}))
 
 
+def put_tokenizer(source: Path, folder: Path, config: Any) -> list[str]:
+    """A tokenizer's folder: the files of a published one as they are, or a tokenizer.json with what
+    goes with it. Returns its library and class.
+    """
+    settings = source / "tokenizer_config.json"
+    if not settings.is_file():
+        write_tokenizer(source, folder, config)
+        return FAST
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in TOKENIZER_FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, folder / name)
+    named = read_json(settings).get("tokenizer_class")
+    return ["transformers", named] if isinstance(named, str) else FAST
+
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+)
 READ_BY = {"tokenizer": "text", "mclip_tokenizer": "mclip", "t5_tokenizer": "t5"}
 OPTIONAL: dict[str, dict[str, Any]] = {
     "StableDiffusionPipeline": {

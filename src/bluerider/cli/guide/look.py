@@ -8,6 +8,7 @@ from bluerider.cli import values
 from bluerider.cli.guide import app
 from bluerider.cli.guide.tables import (
     JSON,
+    MARKS,
     claim_lines,
     give,
     option,
@@ -84,7 +85,8 @@ def show(
         linked = [{"rel": rel, "to": to, "note": note} for rel, to, note in edges]
         give({**row, "links": linked})
         return
-    typer.echo(page(row, edges))
+    names = [to for rel, to, _ in edges if rel == "measured-by" and to.startswith("measurement/")]
+    typer.echo(page(row, edges, [guide.record(name) for name in names]))
 
 
 @app.command("list")
@@ -188,3 +190,41 @@ def claim(
         return
     lines = [*claim_lines(found), f"      address: {address}", f"      next look: {record['due']}"]
     typer.echo(printable_lines("\n".join([f"{record['title']['en']}  ({record['id']})", *lines])))
+
+
+@app.command("ask")
+def ask(
+    question: Annotated[list[str], typer.Argument(metavar="QUESTION", help="In any language.")],
+    llm: Annotated[Text, option("Let this OpenAI-compatible service write.", "URL")] = None,
+    llm_model: Annotated[str, option("The service's model (default).", "NAME")] = "default",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Answer a question with claims of the guide, quoted with their sources.
+
+    --llm lets a language model write from those claims only; the key for it, where it wants one, is
+    taken from BLUERIDER_LLM_KEY. Nothing is sent anywhere without --llm.
+
+    bluerider guide ask "what helps against prompt injection?"
+
+    bluerider guide ask "what helps against prompt injection?" --llm http://localhost:8000/v1
+    """
+    from bluerider.guide import ask as answers
+
+    reply = answers.ask(opened(), " ".join(question))
+    if llm:
+        reply = answers.write(reply, llm, llm_model)
+    if as_json:
+        give(reply.to_json())
+        return
+    if not reply.holds:
+        typer.echo(f"{answers.NOTHING}{'; nearest to it:' if reply.quotes else ''}")
+    if reply.written:
+        typer.echo(printable_lines(reply.written) + "\n")
+    for doubt in reply.doubts:
+        say(f"beware: {printable_lines(doubt)}")
+    for number, quote in enumerate(reply.quotes, start=1):
+        typer.echo(printable_lines(f"[{number}] {quote.title}: {answers.told(quote.claim)}"))
+        place = f", {quote.claim['locator']}" if quote.claim["locator"] else ""
+        status = MARKS.get(quote.claim["status"], quote.claim["status"])
+        line = f"    {status}; {quote.address}{place}  ({quote.claim['id']})"
+        typer.echo(printable_lines(line))

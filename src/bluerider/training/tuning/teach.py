@@ -240,7 +240,7 @@ class Teacher:
         school = self.school
         net, latent = self.net("decoder"), rows.all("latent")
         assert latent is not None
-        schedule = Schedule(school.files.schedule("schedule"))
+        schedule = Schedule(school.files.schedule("schedule", "ddpm"))  # with what it learned
         unet = net["unet"].config
         learned = unet.out_channels == 2 * school.files.config("autoencoder").latent_channels
         wanted = school.plan.variance

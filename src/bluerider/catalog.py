@@ -359,6 +359,7 @@ FILES_20 = (
     "text_encoder2/pytorch_model.bin",
     "text_encoder2/special_tokens_map.json",
     "text_encoder2/spiece.model",
+    "text_encoder2/tokenizer.json",
     "text_encoder2/tokenizer_config.json",
 )
 K20 = Model(

@@ -19,7 +19,7 @@ LAYERS = (
     ("config", "files", "checks"),
     ("catalog", "editing"),
     ("request",),
-    ("nets", "diffusion", "tokenizers", "images", "prompts"),
+    ("nets", "diffusion", "tokenizers", "images", "prompts", "charts"),
     ("weights", "devices", "scenes"),
     ("pipeline",),
     ("cli", "training", "evaluate", "guide", "server"),

@@ -6,8 +6,9 @@ device). Sizes and hashes of files do not stand here: the hub announces them whe
 fetched, and they are kept with the files.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NoReturn
 
 from bluerider.config import (
     AutoencoderConfig,
@@ -95,6 +96,8 @@ class Model:
     )
 
 
+PLAIN = ("text2img", "img2img", "inpaint", "outpaint")
+MIXING = (*PLAIN, "mix", "vary")  # of families that are told an image embedding
 HF = "https://huggingface.co/"
 
 UNET_22 = UNetConfig(
@@ -267,7 +270,7 @@ MURNAU = Model(
     name="murnau",
     title="murnau, the small model inside the package: emoji-like pictures in about 99 languages",
     family="kandinsky-2.2",
-    tasks=("text2img",),
+    tasks=MIXING,
     layouts=("diffusers",),
     licence="apache-2.0",
     source="embedded/murnau/README.md",
@@ -279,7 +282,7 @@ K22 = Model(
     name="kandinsky-2.2",
     title="Kandinsky 2.2",
     family="kandinsky-2.2",
-    tasks=("text2img",),
+    tasks=MIXING,
     layouts=("diffusers",),
     licence="apache-2.0",
     source=HF + "kandinsky-community/kandinsky-2-2-decoder",
@@ -323,7 +326,7 @@ K21 = Model(
     name="kandinsky-2.1",
     title="Kandinsky 2.1, multilingual",
     family="kandinsky-2.1",
-    tasks=("text2img",),
+    tasks=MIXING,
     layouts=("diffusers", "original"),
     licence="apache-2.0",
     source=HF + "ai-forever/Kandinsky_2.1",
@@ -366,7 +369,7 @@ K20 = Model(
     name="kandinsky-2.0",
     title="Kandinsky 2.0, multilingual, two text encoders and no prior",
     family="kandinsky-2.0",
-    tasks=("text2img",),
+    tasks=PLAIN,
     layouts=("original",),
     licence="apache-2.0",
     source=HF + "ai-forever/Kandinsky_2.0",
@@ -390,7 +393,7 @@ SD14 = Model(
     name="sd-1.4",
     title="Stable Diffusion 1.4",
     family="stable-diffusion-1",
-    tasks=("text2img",),
+    tasks=PLAIN,
     layouts=("diffusers", "single"),
     licence="creativeml-openrail-m",
     source=HF + "CompVis/stable-diffusion-v1-4",
@@ -464,3 +467,12 @@ def find(name: str) -> Model:
     if name not in MODELS:
         raise InputError(f"no model is called {name!r}; known models: {', '.join(MODELS)}")
     return MODELS[name]
+
+
+def refuse(name: str, task: str, known: Sequence[str]) -> NoReturn:
+    """Raise InputError: a model cannot do a task; name those that can."""
+    can = ", ".join(each for each, model in MODELS.items() if task in model.tasks)
+    reason = ""
+    if task in ("mix", "vary") and "text2img" in known:
+        reason = ", it is told no image embedding"
+    raise InputError(f"{name} cannot {task}{reason}; models that can: {can}")

@@ -4,6 +4,7 @@ import typer
 
 from bluerider.cli.evaluate_autoencoder import evaluate_autoencoder
 from bluerider.cli.evaluate_scenes import evaluate_scenes
+from bluerider.cli.evaluate_sweep import evaluate_sweep
 from bluerider.cli.evaluate_words import evaluate_words
 from bluerider.cli.evaluating import evaluation
 
@@ -19,4 +20,5 @@ def evaluate() -> None:
 
 app.command("words")(evaluation(evaluate_words))
 app.command("scenes")(evaluation(evaluate_scenes))
+app.command("sweep")(evaluation(evaluate_sweep))
 app.command("autoencoder")(evaluate_autoencoder)

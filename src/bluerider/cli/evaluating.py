@@ -172,14 +172,15 @@ def fields_of(request: Request) -> dict[str, Any]:
 
 
 def watched(
-    painting: Iterable[Painted], total: int, place: Path, label: Callable[[Painted], str]
+    painting: Iterable[Painted], total: int, place: Path, label: str | Callable[[Painted], str]
 ) -> Iterator[Painted]:
     """The same pictures, with the time left; an interrupted run says how to go on."""
     done = 0
     with progress_bar() as bar:
         try:
             for done, one in enumerate(painting, start=1):
-                bar(done / total, f"{label(one)}, {done} of {total}")
+                told = label if isinstance(label, str) else label(one)
+                bar(done / total, f"{told}, {done} of {total}")
                 yield one
         except KeyboardInterrupt:
             say(f"{done} of {total} are kept in {place}; the same command goes on from there")

@@ -22,6 +22,12 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "generate": Command("bluerider.cli.generate:app", "Paint pictures from words."),
+    "img2img": Command("bluerider.cli.edit:img2img", "Paint a picture over, as words say."),
+    "inpaint": Command("bluerider.cli.edit:inpaint", "Repaint a picture under a mask."),
+    "outpaint": Command("bluerider.cli.edit:outpaint", "Paint on beyond a picture's edges."),
+    "mix": Command("bluerider.cli.edit:mix", "Paint a mix of pictures and words."),
+    "vary": Command("bluerider.cli.edit:vary", "Paint pictures like a picture."),
+    "depth": Command("bluerider.cli.edit:depth", "Paint words into a depth map."),
     "show": Command("bluerider.cli.show:app", "Print the request stored in a picture."),
     "models": Command("bluerider.cli.models:app", "List, show, fetch and verify models."),
     "convert": Command("bluerider.cli.convert:app", "Write a model in another layout."),

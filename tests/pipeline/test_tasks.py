@@ -136,9 +136,9 @@ def test_a_feathered_mask_leaves_no_seam(
         settings = {"task": "inpaint", "picture": apple, "mask": half, "feather": feather}
         painted = levels(murnau.generate("cat", seed=1, **settings, **QUICK).images[0])
         change = painted - levels(apple)
-        return float(np.abs(np.diff(change, axis=1)).max(axis=1).mean())
+        return float(np.abs(change[:, 32] - change[:, 31]).mean())  # where the mask ends
 
-    assert seam(16) < 0.7 * seam(0)
+    assert seam(16) < 0.5 * seam(0)
 
 
 def test_an_empty_mask_gives_the_picture_back_and_says_so(

@@ -3,6 +3,7 @@
 What it does stands in `catalog.COMPAT` as data; these functions do it. Everything else is shared.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate, repeat
 
@@ -61,9 +62,11 @@ def told(schedule: Schedule, sampler: str, n: int, start: int) -> int:
 def noised(schedule: Schedule, compat: Compat, latent: Tensor, noise: Tensor, t: int) -> Tensor:
     """The picture's latent at t, along the betas the original noises with."""
     if compat.noise_start is not None and compat.noise_end is not None:
-        ends = {"start": compat.noise_start, "end": compat.noise_end}
-        schedule = Schedule(replace(schedule.config, kind="linear", **ends))
-    at = torch.full((len(latent),), t)
+        config = replace(
+            schedule.config, kind="linear", start=compat.noise_start, end=compat.noise_end
+        )
+        schedule = Schedule(config)
+    at = torch.full((len(latent),), t, device=latent.device)
     return schedule.noised(latent, noise, at)
 
 
@@ -87,7 +90,7 @@ class OriginalDenoiser(Denoiser):
         schedule: Schedule,
         compat: Compat,
         *,
-        guidance: float = 1.0,
+        guidance: float | Sequence[float] = 1.0,
         known: Tensor | None = None,
         kept: Tensor | None = None,
         early: str = "dynamic_threshold",

@@ -66,6 +66,8 @@ class Start:
     steps: list[Step]
     constrain: Constrain | None = None
     extra: Tensor | None = None  # (B, E, h, w), joined to the noisy latent at every step
+    known: Tensor | None = None  # (B, C, h, w), and 1 in `kept` where it stays: `compat` alone
+    kept: Tensor | None = None  # (B, 1, h, w)
 
 
 def begin(

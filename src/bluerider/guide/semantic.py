@@ -32,14 +32,15 @@ def encoder(folder: Path) -> Encoder:
 
 
 def similar(guide: Guide, text: str, folder: Path, encode: Encoder) -> dict[int, float]:
-    """Cosine of a query with every record, by number. The records' vectors are kept beside the
+    """Cosine of a query with the records that are alike at all, by number. The records' vectors are kept beside the
     index and made again when records change.
     """
     import numpy as np
 
     numbers, vectors = record_vectors(guide, folder, encode)
     asked = np.asarray(encode([text[:2000]]), np.float32)[0]
-    return dict(zip(numbers, (vectors @ asked).tolist(), strict=True))
+    alike = zip(numbers, (vectors @ asked).tolist(), strict=True)
+    return {number: cosine for number, cosine in alike if cosine > 0}
 
 
 def record_vectors(guide: Guide, folder: Path, encode: Encoder) -> tuple[list[int], Any]:

@@ -8,10 +8,10 @@ from typing import Any
 from bluerider.guide.index import Guide
 from bluerider.guide.query import Group, Query, inside, parse
 
-RANK = 60  # reciprocal rank fusion: 1 / (60 + rank), Cormack, Clarke and Buettcher (2009)
+RANK = 30  # reciprocal rank fusion: 1 / (RANK + rank), Cormack, Clarke and Buettcher (2009)
 DEPTH = 100  # of each ranking
 WEIGHTS = (4.0, 4.0, 2.0, 1.0, 1.0, 1.0)  # title, aliases, summary, facets, claims, body
-NAMES, OWN, SAME = 1.0, 1.0, 1.0  # what each ranking counts
+NAMES, OWN, SAME = 1.0, 0.5, 1.0  # what each ranking counts
 RELATED = 0.6  # what a word of the same meaning counts against the word itself
 COVERED = 0.5  # how much of a score hangs on the share of the query that is found
 NEIGHBOURS = 0.1  # what a link from a good hit adds

@@ -46,9 +46,14 @@ def pixels(parts: Parts, batch: Batch) -> tuple[Tensor, list[int]]:
     return made.movedim(-1, 1).to(parts.device), rows
 
 
-def encode(parts: Parts, batch: Batch) -> Tensor:
-    """The latents (B, C, h, w) of the pictures, float32; of a Gaussian one its mean."""
+def encode(parts: Parts, batch: Batch, *, blanked: bool = False) -> Tensor:
+    """The latents (B, C, h, w) of the pictures, float32; of a Gaussian one its mean. `blanked`
+    pictures are mid grey where they are repainted.
+    """
     pictures, rows = pixels(parts, batch)
+    if blanked:
+        masks, _ = mask_pixels(parts, batch)
+        pictures = pictures * (masks == 0)
     with parts.using("autoencoder") as autoencoder:
         latent = autoencoder.encode(pictures.to(parts.dtype)).float()
     return latent[rows]
@@ -56,6 +61,12 @@ def encode(parts: Parts, batch: Batch) -> Tensor:
 
 def mask_cells(parts: Parts, batch: Batch) -> Tensor:
     """The masks (B, 1, h, w): of each cell the largest value of its pixels."""
+    made, rows = mask_pixels(parts, batch)
+    return F.max_pool2d(made, parts.latent.factor)[rows]
+
+
+def mask_pixels(parts: Parts, batch: Batch) -> tuple[Tensor, list[int]]:
+    """The canvases' masks (b, 1, H, W) on the grid, and each picture's row."""
     factor = parts.latent.factor
     height, width = (side * factor for side in cells(parts, batch))
 
@@ -64,7 +75,7 @@ def mask_cells(parts: Parts, batch: Batch) -> Tensor:
         return padded(canvas.mask, height, width)
 
     made, rows = once(batch, make)
-    return F.max_pool2d(made[:, None], factor)[rows].to(parts.device)
+    return made[:, None].to(parts.device), rows
 
 
 def hints(parts: Parts, batch: Batch) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bluerider.config import AutoencoderConfig
+from bluerider.config import AutoencoderConfig, Compat
 from bluerider.diffusion.schedule import Schedule
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.load import ModelFiles
@@ -22,6 +22,7 @@ class Parts:
         self.device = device
         self.dtype = dtype
         self.constants: dict[str, Any] = {}  # what stages compute once, by name
+        self.compat: Compat | None = None  # ways of a published program to follow
         self._kept: dict[str, Any] = {}
 
     @contextmanager

@@ -66,6 +66,8 @@ class Start:
     steps: list[Step]
     constrain: Constrain | None = None
     extra: Tensor | None = None  # (B, E, h, w), joined to the noisy latent at every step
+    known: Tensor | None = None  # (B, C, h, w), and 1 in `kept` where it stays: `compat` alone
+    kept: Tensor | None = None  # (B, 1, h, w)
 
 
 def begin(
@@ -86,7 +88,7 @@ def begin(
     known = latent + steps[0].sigma * noise
     x = torch.where(mask * schedule.length > steps[0].t, x, known)
     hold = holding(latent, noise, mask * schedule.length, steps)
-    return Start(x=x, steps=steps, constrain=hold, extra=nine(parts, latent, mask))
+    return Start(x=x, steps=steps, constrain=hold, extra=nine(parts, batch, latent, mask))
 
 
 def holding(latent: Tensor, noise: Tensor, release: Tensor, steps: list[Step]) -> Constrain:
@@ -105,13 +107,17 @@ def holding(latent: Tensor, noise: Tensor, release: Tensor, steps: list[Step]) -
     return Constrain(x=hold)
 
 
-def nine(parts: Parts, latent: Tensor, mask: Tensor) -> Tensor | None:
+def nine(parts: Parts, batch: Batch, latent: Tensor, mask: Tensor) -> Tensor | None:
     """What an inpainting network of nine channels is shown beside the noisy latent, else None.
 
-    Kandinsky: the latent where it is known, and 1 there.
+    Kandinsky: the latent where it is known, and 1 there. Stable Diffusion: 1 where it is repainted,
+    and the latent of the picture with nothing (mid grey) there.
     """
-    unet, _ = parts.files.config("unet")
+    unet, conditioner = parts.files.config("unet")
     if unet.in_channels == latent.shape[1]:
         return None
-    known = (mask == 0).to(latent.dtype)
+    repainted = (mask > 0).to(latent.dtype)
+    if conditioner.kind == "none":
+        return torch.cat([repainted, encode(parts, batch, blanked=True)], dim=1)
+    known = 1.0 - repainted
     return torch.cat([latent * known, known], dim=1)

@@ -46,9 +46,23 @@ LIGHT = (
 )
 HEAVY = ("torch", "numpy", "PIL", "pydantic", "transformers", "lightning", "diffusers", "pyarrow")
 # What is heavy by its nature inside a light house; its neighbours import it when they need it.
-DECLARED = {("bluerider.guide.schema", "pydantic"), ("bluerider.guide.schema", "pydantic_core")}
+DECLARED = {
+    ("bluerider.guide.schema", "pydantic"),
+    ("bluerider.guide.schema", "pydantic_core"),
+    ("bluerider.guide.measure.bench", "numpy"),
+    ("bluerider.guide.measure.bench", "torch"),
+    ("bluerider.guide.measure.effects", "numpy"),
+    ("bluerider.guide.measure.pairs", "PIL"),
+    ("bluerider.guide.measure.statistics", "numpy"),
+    ("bluerider.guide.measure.study", "numpy"),
+}
+LADEN = ("bluerider.guide.measure.pairs", "bluerider.guide.measure.report")  # import those
 # What the oracles in the dev extra are for: tests and benchmarks.
 ORACLES = ("transformers", "diffusers", "peft", "accelerate", "torchvision")
+
+
+# DINO of the published protocol, for those who have transformers.
+OPTIONAL = ("bluerider.evaluate.dino", "transformers")
 
 
 class Arrow(NamedTuple):
@@ -100,7 +114,7 @@ def house(dotted: str) -> str:
 def trouble(arrow: Arrow) -> str | None:
     """What is wrong with an arrow, or None."""
     here, top = house(arrow.source), arrow.target.split(".")[0]
-    if top in ORACLES:
+    if top in ORACLES and (arrow.eager or arrow[:2] != OPTIONAL):
         return "oracles belong to the tests"
     if top in HEAVY and arrow.eager and here in (*LIGHT, *DOORS):
         return None if (arrow.source, top) in DECLARED else "heavy at module level"
@@ -126,7 +140,7 @@ def trouble(arrow: Arrow) -> str | None:
 
 def heavy(dotted: str) -> bool:
     """Whether importing a module of ours loads something heavy."""
-    declared = any(dotted == source for source, _ in DECLARED)
+    declared = dotted in LADEN or any(dotted == source for source, _ in DECLARED)
     return declared or house(dotted) not in LIGHT
 
 

@@ -6,11 +6,13 @@ device). Sizes and hashes of files do not stand here: the hub announces them whe
 fetched, and they are kept with the files.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NoReturn
 
 from bluerider.config import (
     AutoencoderConfig,
+    Compat,
     ConditionerConfig,
     PriorConfig,
     ScheduleConfig,
@@ -94,6 +96,8 @@ class Model:
     )
 
 
+PLAIN = ("text2img", "img2img", "inpaint", "outpaint")
+MIXING = (*PLAIN, "mix", "vary")  # of families that are told an image embedding
 HF = "https://huggingface.co/"
 
 UNET_22 = UNetConfig(
@@ -266,7 +270,7 @@ MURNAU = Model(
     name="murnau",
     title="murnau, the small model inside the package: emoji-like pictures in about 99 languages",
     family="kandinsky-2.2",
-    tasks=("text2img",),
+    tasks=MIXING,
     layouts=("diffusers",),
     licence="apache-2.0",
     source="embedded/murnau/README.md",
@@ -278,7 +282,7 @@ K22 = Model(
     name="kandinsky-2.2",
     title="Kandinsky 2.2",
     family="kandinsky-2.2",
-    tasks=("text2img",),
+    tasks=MIXING,
     layouts=("diffusers",),
     licence="apache-2.0",
     source=HF + "kandinsky-community/kandinsky-2-2-decoder",
@@ -322,7 +326,7 @@ K21 = Model(
     name="kandinsky-2.1",
     title="Kandinsky 2.1, multilingual",
     family="kandinsky-2.1",
-    tasks=("text2img",),
+    tasks=MIXING,
     layouts=("diffusers", "original"),
     licence="apache-2.0",
     source=HF + "ai-forever/Kandinsky_2.1",
@@ -358,13 +362,14 @@ FILES_20 = (
     "text_encoder2/pytorch_model.bin",
     "text_encoder2/special_tokens_map.json",
     "text_encoder2/spiece.model",
+    "text_encoder2/tokenizer.json",
     "text_encoder2/tokenizer_config.json",
 )
 K20 = Model(
     name="kandinsky-2.0",
     title="Kandinsky 2.0, multilingual, two text encoders and no prior",
     family="kandinsky-2.0",
-    tasks=("text2img",),
+    tasks=PLAIN,
     layouts=("original",),
     licence="apache-2.0",
     source=HF + "ai-forever/Kandinsky_2.0",
@@ -388,7 +393,7 @@ SD14 = Model(
     name="sd-1.4",
     title="Stable Diffusion 1.4",
     family="stable-diffusion-1",
-    tasks=("text2img",),
+    tasks=PLAIN,
     layouts=("diffusers", "single"),
     licence="creativeml-openrail-m",
     source=HF + "CompVis/stable-diffusion-v1-4",
@@ -435,8 +440,39 @@ MODELS: dict[str, Model] = {
 }
 
 
+NEIGHBOURS = ((-1, 0), (0, -1), (-1, -1), (1, 0), (0, 1), (1, 1))  # two corners are left out
+ORIGINAL_20 = Compat(
+    strength_keeps=True,
+    first_decides=True,
+    holds_early=True,
+    limits_twice=True,
+    mask_grows=NEIGHBOURS,
+    ends_low=True,
+    strides=True,
+)
+COMPAT: dict[str, dict[str, Compat]] = {
+    "original": {
+        "kandinsky-2.0": ORIGINAL_20,
+        # 2.1 noises pictures along 2.0's betas and walks its own.
+        "kandinsky-2.1": replace(
+            ORIGINAL_20, limits_twice=False, noise_start=0.0001, noise_end=0.02
+        ),
+    }
+}
+"""What ai-forever/Kandinsky-2 does differently from us, on purpose or not."""
+
+
 def find(name: str) -> Model:
     """The model of that name; raises InputError naming the accepted ones."""
     if name not in MODELS:
         raise InputError(f"no model is called {name!r}; known models: {', '.join(MODELS)}")
     return MODELS[name]
+
+
+def refuse(name: str, task: str, known: Sequence[str]) -> NoReturn:
+    """Raise InputError: a model cannot do a task; name those that can."""
+    can = ", ".join(each for each, model in MODELS.items() if task in model.tasks)
+    reason = ""
+    if task in ("mix", "vary") and "text2img" in known:
+        reason = ", it is told no image embedding"
+    raise InputError(f"{name} cannot {task}{reason}; models that can: {can}")

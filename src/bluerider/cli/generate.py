@@ -13,6 +13,8 @@ from bluerider.cli.flags import option as option
 from bluerider.cli.jobs import Job, check_model, check_places, find_loras, read_jobs, recall
 from bluerider.cli.run import Run, execute
 from bluerider.cli.steering import NegativeDecoder, NegativePrior, Sweep, WildcardFolder, spread
+from bluerider.cli.styles import Style, styled
+from bluerider.editing import KEEPS_SIZE, WORDLESS
 from bluerider.errors import InputError
 from bluerider.request import (
     DEVICES,
@@ -60,6 +62,7 @@ def generate(
     negative_prior: NegativePrior = None,
     negative_decoder: NegativeDecoder = None,
     wildcards: WildcardFolder = None,
+    style: Style = None,
     n: Annotated[
         str | None,
         option("Pictures, 1-1000; picture i has seed + i (1).", PICTURE, "-n", "--n", metavar="N"),
@@ -238,18 +241,19 @@ def begin(flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Non
     Raises InputError.
     """
     given: dict[str, Any] = {name: read(name, flags[name]) for name, read in FIELDS.items()}
-    if flags["size"] is not None:
+    if flags.get("size") is not None:
         given["width"], given["height"] = parse_size(flags["size"])
     fields = {name: value for name, value in {**given, **(own or {})}.items() if value is not None}
     machine: dict[str, str] = {}
     stored: dict[str, Any] = {}
     lora: list[str] | None = flags["lora"]
-    if flags["like"] is not None:
+    if flags.get("like") is not None:
         stored, machine = recall(flags["like"])
         known = find_loras(flags["like"], stored.pop("lora", []))
         lora = known if lora is None else lora
         fields = {**stored, **fields}
-    jobs = collect(flags["words"] or [], flags["prompts"], fields)
+    jobs = collect(flags["words"] or [], flags.get("prompts"), fields)
+    jobs = styled(jobs, flags.get("style"))
     jobs, axes, several = spread(jobs, flags["wildcards"], flags["sweep"], stored)
     run = Run(
         out=flags["out"],
@@ -267,15 +271,13 @@ def begin(flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Non
     for job in jobs:
         check_at_door(job.request)
     check_places(jobs, run.lora)
-    execute(jobs, run, listed=several or flags["prompts"] is not None)
+    execute(jobs, run, listed=several or flags.get("prompts") is not None)
 
 
 def collect(words: list[str], prompts: str | None, fields: dict[str, Any]) -> list[Job]:
     """The jobs asked for, every one with its seed. Raises InputError."""
     if len(words) > 1:
-        raise InputError(
-            f'got {len(words)} words apart; put them in quotes: bluerider generate "red apple"'
-        )
+        raise InputError(f'got {len(words)} words apart; put them in quotes: "red apple"')
     if words and prompts is not None:
         raise InputError("got words and --prompts; one of the two is accepted")
     if words:
@@ -284,19 +286,30 @@ def collect(words: list[str], prompts: str | None, fields: dict[str, Any]) -> li
     if prompts is not None:
         fields.pop("prompt", None)
         jobs = read_jobs(prompts, fields)
-    elif "prompt" in fields:
+    elif "prompt" in fields or fields.get("task") in WORDLESS:
         jobs = [Job(request=Request.from_json(fields))]
     else:
+        task = fields.get("task")
+        if task is not None:
+            raise InputError(f'say what to paint: bluerider {task} photo.png "red apple"')
         raise InputError('say what to paint: bluerider generate "red apple", or --prompts FILE')
     return jobs
 
 
 def check_at_door(request: Request) -> None:
-    """Refuse, before anything heavy is imported, an unknown model and a size off its grid."""
-    from bluerider.catalog import MODELS
+    """Refuse, before anything heavy is imported, an unknown model, a task it cannot do, a picture
+    that cannot be used, and a size off its grid.
+    """
+    from bluerider.catalog import K22, MODELS, refuse
 
     check_model(request.model)
-    if request.model in MODELS:
-        defaults = MODELS[request.model].defaults
-        width, height = request.width or defaults.width, request.height or defaults.height
-        check_size(width, height, defaults.grid)
+    model = MODELS.get(request.model)
+    if model is not None and request.task not in model.tasks:
+        refuse(model.name, request.task, model.tasks)
+    if request.pictures:
+        from bluerider.images import settle
+
+        settle(request, model.defaults.grid if model else K22.defaults.grid)
+    if model is not None and request.task not in KEEPS_SIZE:
+        width = request.width or model.defaults.width
+        check_size(width, request.height or model.defaults.height, model.defaults.grid)

@@ -9,9 +9,17 @@ from bluerider.images.arrays import (
 from bluerider.images.arrays import (
     from_array as from_array,
 )
+from bluerider.images.arrays import padded as padded
+from bluerider.images.arrays import square as square
 from bluerider.images.arrays import (
     to_array as to_array,
 )
+from bluerider.images.canvas import Canvas as Canvas
+from bluerider.images.canvas import prepare as prepare
+from bluerider.images.canvas import settle as settle
+from bluerider.images.masks import composite as composite
+from bluerider.images.masks import feathered as feathered
+from bluerider.images.masks import read_mask as read_mask
 from bluerider.images.opening import (
     ACCEPTED as ACCEPTED,
 )
@@ -38,6 +46,9 @@ from bluerider.images.opening import (
 )
 from bluerider.images.opening import (
     open_picture as open_picture,
+)
+from bluerider.images.opening import (
+    open_upright as open_upright,
 )
 from bluerider.images.opening import (
     opened as opened,

@@ -31,3 +31,22 @@ def from_array(array: NDArray[Any]) -> Image.Image:
         raise BlueriderError("the picture came out as NaN; try --dtype float32, or other weights")
     scaled = np.rint((np.clip(array, -1.0, 1.0).astype(np.float32) + 1.0) * 127.5)
     return Image.fromarray(scaled.astype(np.uint8), "RGB")
+
+
+def square(image: Image.Image, side: int) -> Image.Image:
+    """The middle of the picture as side x side px, bicubic, as CLIP's towers are shown pictures."""
+    # The box that the middle of the resized picture comes from; resizing all of a strip of
+    # 1 x 20000 first would make millions of pixels of it.
+    resized = [int(side * length / min(image.size)) for length in image.size]
+    skipped = [(new - side) // 2 for new in resized]
+    scales = [length / new for length, new in zip(image.size, resized, strict=True)]
+    low = [skip * scale for skip, scale in zip(skipped, scales, strict=True)]
+    high = [a + side * scale for a, scale in zip(low, scales, strict=True)]
+    box = (low[0], low[1], min(high[0], image.width), min(high[1], image.height))
+    return image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC, box=box)
+
+
+def padded(array: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """(H, W, ...) made larger to the right and below, its edge drawn out."""
+    more = [(0, height - array.shape[0]), (0, width - array.shape[1])]
+    return np.pad(array, [*more, *[(0, 0)] * (array.ndim - 2)], mode="edge")

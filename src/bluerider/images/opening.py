@@ -29,34 +29,55 @@ class Picture(NamedTuple):
     notes: list[str]
 
 
+class Upright(NamedTuple):
+    """An opened picture in its own mode, what was done to it, and which it is."""
+
+    image: Image.Image
+    notes: list[str]
+    sha256: str  # of the file, or of the mode, size and pixels of a picture in memory
+
+
 def open_picture(path: str | Path) -> Picture:
     """A picture from a file nobody vouches for: RGB, EXIF turned, transparency over white.
 
     Raises InputError for anything but a whole PNG, JPEG or WebP within the size limits.
     """
-    name = Path(path).name
+    found = open_upright(path)
+    return Picture(over_white(found.image), found.notes)
+
+
+def open_upright(given: str | Path | Image.Image) -> Upright:
+    """The same in the file's own mode; a picture in memory is taken as it is, EXIF turned.
+
+    Raises InputError.
+    """
+    if isinstance(given, Image.Image):
+        pixels = f"{given.mode} {given.size}".encode() + given.tobytes()
+        return Upright(ImageOps.exif_transpose(given), [], hashlib.sha256(pixels).hexdigest())
+    name, data = Path(given).name, read_bytes(given)
     with _decoding(name):
-        with _opened(path) as image:
+        with _decoded(name, data) as image:
             frames = getattr(image, "n_frames", 1)
             image.seek(0)
             image.load()
             upright = ImageOps.exif_transpose(image)
-            rgb = over_white(upright)
+            upright.load()
     notes = [f"{name} is animated ({frames} frames); the first was taken"] if frames > 1 else []
-    return Picture(rgb, notes)
+    return Upright(upright, notes, hashlib.sha256(data).hexdigest())
 
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[Image.Image]:
     """A picture in its own mode, its pixels not yet decoded. Raises InputError, while used too."""
-    with _decoding(Path(path).name), _opened(path) as image:
+    name = Path(path).name
+    with _decoding(name), _decoded(name, read_bytes(path)) as image:
         yield image
 
 
 def read_request(path: str | Path) -> dict[str, Any]:
     """The request stored in a picture, as plain JSON. Raises InputError when there is none."""
     name = Path(path).name
-    with _decoding(name), _opened(path) as image:
+    with _decoding(name), _decoded(name, read_bytes(path)) as image:
         text = _stored(image)
     if not text:
         raise InputError(
@@ -104,17 +125,24 @@ def _stored(image: Image.Image) -> str | None:
     return json.dumps(whole[KEY]) if isinstance(whole, dict) and KEY in whole else None
 
 
-@contextmanager
-def _opened(path: str | Path) -> Iterator[Image.Image]:
-    """An image whose header was read and found within the limits; no pixel is decoded yet."""
-    name = Path(path).name
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of a picture's file. Raises InputError where it is missing or too large."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; {ACCEPTED}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: {reason}; {ACCEPTED}") from None
     if len(data) > MAX_BYTES:
-        raise InputError(f"{name} is larger than {MAX_BYTES >> 20} MiB; smaller files are accepted")
+        raise InputError(
+            f"{Path(path).name} is larger than {MAX_BYTES >> 20} MiB; smaller files are accepted"
+        )
+    return data
+
+
+@contextmanager
+def _decoded(name: str, data: bytes) -> Iterator[Image.Image]:
+    """An image whose header was read and found within the limits; no pixel is decoded yet."""
     with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
         if image.width * image.height > MAX_PIXELS:
             raise InputError(

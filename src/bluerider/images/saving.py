@@ -127,15 +127,22 @@ def encode(image: Image.Image, suffix: str, request: Mapping[str, Any] | None = 
     return buffer.getvalue()
 
 
+def named(data: Mapping[str, Any], key: str) -> dict[str, str]:
+    """The last part of the path under a key, for a file or folder that is there."""
+    path = str(data.get(key) or "")
+    return {key: Path(path).resolve().name} if os.path.exists(path) else {}
+
+
 def embedding(request: Mapping[str, Any], suffix: str) -> dict[str, Any]:
     """Pillow's save options that put a request into a file; no path of this machine goes in.
 
     Raises InputError when it is too long for the format's metadata.
     """
     data = dict(request)
-    for name in ("model", "prior"):
-        if os.path.exists(str(data.get(name) or "")):
-            data[name] = Path(str(data[name])).resolve().name
+    for name in ("model", "prior", "depth_model", "picture", "mask"):
+        data |= named(data, name)
+    if "add" in data:
+        data["add"] = [{**each, **named(each, "picture")} for each in data["add"]]
     if suffix.lower() == ".png":
         info = PngImagePlugin.PngInfo()
         info.add_itxt(KEY, json.dumps(data, ensure_ascii=False))

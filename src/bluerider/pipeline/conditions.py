@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bluerider.pipeline.batch import Batch, Event
+from bluerider.pipeline.embeddings import embed
 from bluerider.pipeline.parts import Parts
 from bluerider.pipeline.prior import imagine
 from bluerider.pipeline.words import doubts
@@ -36,11 +37,13 @@ class Kandinsky22:
 
     def read(self, batch: Batch) -> Generator[Event, None, Inputs]:
         """Embeddings (2B, D): of nothing in particular or the negative words, then of the words."""
-        cond = yield from self._embed(batch.prompts, batch.prior_negatives, batch)
+        cond = yield from embed(self.parts, batch)
         uncond = self.parts.zero.expand(len(batch), -1)
         negatives = batch.decoder_negatives
         if any(negative.strip() for negative in negatives):
-            painted = yield from self._embed(negatives, [""] * len(batch), batch)
+            nothing = [""] * len(batch)
+            told = imagine(self.parts, negatives, nothing, batch.seeds, batch.settings)
+            painted = yield from told
             blank = torch.tensor([not n.strip() for n in negatives], device=uncond.device)
             uncond = torch.where(blank[:, None], uncond, painted)
         return (torch.cat([uncond, cond]).to(self.parts.dtype),)
@@ -48,8 +51,3 @@ class Kandinsky22:
     def warnings(self, name: str, text: str) -> list[str]:
         """The words of a text that the text tower does not read, and weights read otherwise."""
         return doubts(self.parts.tokenizer, name, text)
-
-    def _embed(
-        self, prompts: list[str], negatives: list[str], batch: Batch
-    ) -> Generator[Event, None, Tensor]:
-        return imagine(self.parts, prompts, negatives, batch.seeds, batch.settings)

@@ -1,6 +1,6 @@
 """A model's networks where they work: read on first use, on one device, in one format."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bluerider.config import AutoencoderConfig
+from bluerider.config import AutoencoderConfig, Compat
 from bluerider.diffusion.schedule import Schedule
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.load import ModelFiles
@@ -22,6 +22,7 @@ class Parts:
         self.device = device
         self.dtype = dtype
         self.constants: dict[str, Any] = {}  # what stages compute once, by name
+        self.compat: Compat | None = None  # ways of a published program to follow
         self._kept: dict[str, Any] = {}
 
     @contextmanager
@@ -35,11 +36,16 @@ class Parts:
             self._kept[name] = self._load(name)
         return self._kept[name]
 
+    def lend(self, nets: Mapping[str, Any]) -> None:
+        """Use networks that are at work elsewhere, such as in training."""
+        self._kept.update(nets)
+
     def adapt(self, files: ModelFiles) -> None:
         """Go on with other LoRAs; networks that they or the former ones correct are read again."""
         for lora in (*self.files.loras, *files.loras):
             for part in lora.factors:
                 self._kept.pop(part, None)
+        self.constants.clear()
         self.files = files
 
     def _load(self, name: str) -> Any:

@@ -19,10 +19,13 @@ def imagine(
     negatives: Sequence[str],
     seeds: Sequence[int],
     settings: Request,
+    start: Tensor | None = None,
 ) -> Generator[Event, None, Tensor]:
     """Tells every step of the prior; returns the image embeddings (B, D), float32.
 
-    `negatives` are the words of the prior's unconditional half.
+    `negatives` are the words of the prior's unconditional half. From `start`, embeddings (B, D),
+    it goes as far as `settings.prior_strength` says; they are noised in the prior's own space, that
+    is, normalised by its statistics.
     """
     count = len(prompts)
     states, pooled, mask = tell(parts, [*negatives, *prompts])
@@ -41,7 +44,9 @@ def imagine(
         scale = 1.0 if settings.prior_guidance is None else settings.prior_guidance
         denoise = Denoiser(predict, schedule, guidance=scale)
         rule = rule_named("ddpm", variance=schedule.config.variance)
-        x = noise() / steps[0].scale
+        x0 = None if start is None else prior.normalise(start.to(parts.dtype)).float()
+        strength = 1.0 if settings.prior_strength is None else settings.prior_strength
+        x, steps = schedule.begin(steps, noise(), x0, strength)
         for index, after, _ in sample(denoise, x, steps, rule, noise):
             x = after
             yield Event("prior", index + 1, len(steps) - 1)

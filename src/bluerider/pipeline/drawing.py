@@ -11,9 +11,9 @@ from bluerider.nets.unet import UNet
 from bluerider.pipeline.batch import Batch, Event
 from bluerider.pipeline.conditions import Inputs
 from bluerider.pipeline.dice import DECODER_NOISE, Dice
-from bluerider.pipeline.latents import cells
+from bluerider.pipeline.latents import cells, hints
 from bluerider.pipeline.parts import Parts
-from bluerider.pipeline.tasks import begin
+from bluerider.pipeline.tasks import TASKS, begin
 
 
 def draw(parts: Parts, batch: Batch, inputs: Inputs) -> Generator[Event, None, Tensor]:
@@ -28,9 +28,11 @@ def draw(parts: Parts, batch: Batch, inputs: Inputs) -> Generator[Event, None, T
     assert settings.sampler is not None
     rule = rule_named(settings.sampler, eta=settings.eta or 0.0, variance=schedule.config.variance)
     with parts.using("unet") as (unet, conditioner):
-        told = conditioner(*inputs)
+        told, extra = conditioner(*inputs), start.extra
+        if TASKS[settings.task].hint:
+            extra = hints(parts, batch, conditioner.hint)
         denoise = Denoiser(
-            predictor(unet, *told, extra=start.extra, dtype=parts.dtype),
+            predictor(unet, *told, extra=extra, dtype=parts.dtype),
             schedule,
             guidance=1.0 if settings.guidance is None else settings.guidance,
             interval=settings.guidance_interval,

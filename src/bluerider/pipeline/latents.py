@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bluerider.images import Canvas, composite, from_array, padded, to_array
+from bluerider.nets.strips import decode_in_strips
 from bluerider.pipeline.batch import Batch
 from bluerider.pipeline.parts import Parts
 from bluerider.request import Request
@@ -34,21 +35,27 @@ def once(batch: Batch, make: Callable[[Canvas], Array]) -> tuple[Tensor, list[in
     return torch.from_numpy(made), rows
 
 
-def pixels(parts: Parts, batch: Batch) -> tuple[Tensor, list[int]]:
-    """The canvases' pictures (b, 3, H, W) in -1..1 on the grid, and each picture's row."""
+def pixels(parts: Parts, batch: Batch, hidden: bool = False) -> tuple[Tensor, list[int]]:
+    """The canvases' pictures (b, 3, H, W) in -1..1 on the grid, and each picture's row.
+
+    Where `hidden`, what the mask repaints is grey.
+    """
     height, width = (side * parts.latent.factor for side in cells(parts, batch))
 
     def make(canvas: Canvas) -> Array:
         assert canvas.picture is not None
-        return padded(to_array(canvas.picture), height, width)
+        levels = to_array(canvas.picture)
+        if hidden and canvas.mask is not None:
+            levels = levels * (canvas.mask == 0)[..., None]
+        return padded(levels, height, width)
 
     made, rows = once(batch, make)
     return made.movedim(-1, 1).to(parts.device), rows
 
 
-def encode(parts: Parts, batch: Batch) -> Tensor:
+def encode(parts: Parts, batch: Batch, hidden: bool = False) -> Tensor:
     """The latents (B, C, h, w) of the pictures, float32; of a Gaussian one its mean."""
-    pictures, rows = pixels(parts, batch)
+    pictures, rows = pixels(parts, batch, hidden)
     with parts.using("autoencoder") as autoencoder:
         latent = autoencoder.encode(pictures.to(parts.dtype)).float()
     return latent[rows]
@@ -67,11 +74,10 @@ def mask_cells(parts: Parts, batch: Batch) -> Tensor:
     return F.max_pool2d(made[:, None], factor)[rows].to(parts.device)
 
 
-def hints(parts: Parts, batch: Batch) -> Tensor:
+def hints(parts: Parts, batch: Batch, encoder: nn.Module) -> Tensor:
     """The depth maps as the conditioner's hint encoder tells them (B, 4, h, w)."""
     pictures, rows = pixels(parts, batch)
-    with parts.using("unet") as (_, conditioner):
-        hint = conditioner.hint(((pictures + 1.0) / 2.0).to(parts.dtype)).float()
+    hint: Tensor = encoder(((pictures + 1.0) / 2.0).to(parts.dtype)).float()
     return hint[rows]
 
 
@@ -81,7 +87,12 @@ def develop(parts: Parts, batch: Batch, latent: Tensor) -> list[Image.Image]:
     Raises BlueriderError where a value is no number.
     """
     with parts.using("autoencoder") as autoencoder:
-        painted = autoencoder.decode(latent.to(parts.dtype)).float()
+        latent = latent.to(parts.dtype)
+        if parts.low:
+            each = [decode_in_strips(autoencoder, one[None]).float() for one in latent]
+            painted = torch.cat(each)
+        else:
+            painted = autoencoder.decode(latent).float()
     arrays = painted.movedim(1, -1).cpu().numpy()  # (B, H, W, 3)
     return [finished(*each) for each in zip(batch.requests, batch.canvases, arrays, strict=True)]
 

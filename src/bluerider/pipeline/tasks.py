@@ -13,7 +13,7 @@ from bluerider import catalog
 from bluerider.diffusion.samplers import Constrain
 from bluerider.diffusion.schedule import Schedule, Step
 from bluerider.pipeline.batch import Batch
-from bluerider.pipeline.latents import encode, hints, mask_cells
+from bluerider.pipeline.latents import encode, mask_cells
 from bluerider.pipeline.parts import Parts
 from bluerider.weights.load import ModelFiles
 
@@ -76,8 +76,7 @@ def begin(
     strength = 1.0 if strength is None else strength
     if not task.latent:
         x, steps = schedule.begin(steps, noise)
-        extra = hints(parts, batch) if task.hint else None
-        return Start(x=x, steps=steps, extra=extra)
+        return Start(x=x, steps=steps)
     latent = encode(parts, batch)
     x, steps = schedule.begin(steps, noise, latent, strength)
     if not task.holds:
@@ -86,7 +85,7 @@ def begin(
     known = latent + steps[0].sigma * noise
     x = torch.where(mask * schedule.length > steps[0].t, x, known)
     hold = holding(latent, noise, mask * schedule.length, steps)
-    return Start(x=x, steps=steps, constrain=hold, extra=nine(parts, latent, mask))
+    return Start(x=x, steps=steps, constrain=hold, extra=nine(parts, batch, latent, mask))
 
 
 def holding(latent: Tensor, noise: Tensor, release: Tensor, steps: list[Step]) -> Constrain:
@@ -105,13 +104,17 @@ def holding(latent: Tensor, noise: Tensor, release: Tensor, steps: list[Step]) -
     return Constrain(x=hold)
 
 
-def nine(parts: Parts, latent: Tensor, mask: Tensor) -> Tensor | None:
+def nine(parts: Parts, batch: Batch, latent: Tensor, mask: Tensor) -> Tensor | None:
     """What an inpainting network of nine channels is shown beside the noisy latent, else None.
 
-    Kandinsky: the latent where it is known, and 1 there.
+    Kandinsky: the latent where it is known, and 1 there. Stable Diffusion: 1 where it is repainted,
+    and the latent of the picture with that part grey.
     """
-    unet, _ = parts.files.config("unet")
+    unet, conditioner = parts.files.config("unet")
     if unet.in_channels == latent.shape[1]:
         return None
+    if conditioner.kind == "none":
+        hidden = encode(parts, batch, hidden=True)
+        return torch.cat([(mask > 0).to(latent.dtype), hidden], dim=1)
     known = (mask == 0).to(latent.dtype)
     return torch.cat([latent * known, known], dim=1)

@@ -46,7 +46,17 @@ LIGHT = (
 )
 HEAVY = ("torch", "numpy", "PIL", "pydantic", "transformers", "lightning", "diffusers", "pyarrow")
 # What is heavy by its nature inside a light house; its neighbours import it when they need it.
-DECLARED = {("bluerider.guide.schema", "pydantic"), ("bluerider.guide.schema", "pydantic_core")}
+DECLARED = {
+    ("bluerider.guide.schema", "pydantic"),
+    ("bluerider.guide.schema", "pydantic_core"),
+    ("bluerider.guide.measure.bench", "numpy"),
+    ("bluerider.guide.measure.bench", "torch"),
+    ("bluerider.guide.measure.effects", "numpy"),
+    ("bluerider.guide.measure.pairs", "PIL"),
+    ("bluerider.guide.measure.statistics", "numpy"),
+    ("bluerider.guide.measure.study", "numpy"),
+}
+LADEN = ("bluerider.guide.measure.pairs", "bluerider.guide.measure.report")  # import those
 # What the oracles in the dev extra are for: tests and benchmarks.
 # A depth-estimation model that a user has is run by the library it is made for.
 OPTIONAL = {("bluerider.pipeline.depth", "transformers")}
@@ -129,7 +139,7 @@ def trouble(arrow: Arrow) -> str | None:
 
 def heavy(dotted: str) -> bool:
     """Whether importing a module of ours loads something heavy."""
-    declared = any(dotted == source for source, _ in DECLARED)
+    declared = dotted in LADEN or any(dotted == source for source, _ in DECLARED)
     return declared or house(dotted) not in LIGHT
 
 

@@ -13,6 +13,7 @@ from bluerider.cli.flags import option as option
 from bluerider.cli.jobs import Job, check_model, check_places, find_loras, read_jobs, recall
 from bluerider.cli.run import Run, execute
 from bluerider.cli.steering import NegativeDecoder, NegativePrior, Sweep, WildcardFolder, spread
+from bluerider.cli.styles import Style, styled
 from bluerider.editing import KEEPS_SIZE, WORDLESS
 from bluerider.errors import InputError
 from bluerider.request import (
@@ -62,6 +63,7 @@ def generate(
     negative_prior: NegativePrior = None,
     negative_decoder: NegativeDecoder = None,
     wildcards: WildcardFolder = None,
+    style: Style = None,
     n: Annotated[
         str | None,
         option("Pictures, 1-1000; picture i has seed + i (1).", PICTURE, "-n", "--n", metavar="N"),
@@ -262,6 +264,7 @@ def begin(flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Non
         lora = known if lora is None else lora
         fields = {**stored, **fields}
     jobs = collect(flags["words"] or [], flags.get("prompts"), fields)
+    jobs = styled(jobs, flags.get("style"))
     jobs, axes, several = spread(jobs, flags["wildcards"], flags["sweep"], stored)
     run = Run(
         out=flags["out"],

@@ -33,6 +33,7 @@ COMMANDS = {
     "convert": Command("bluerider.cli.convert:app", "Write a model in another layout."),
     "evaluate": Command("bluerider.cli.evaluate:app", "Measure how well a model paints."),
     "guide": Command("bluerider.cli.guide:app", "Look things up in the field guide."),
+    "prompt": Command("bluerider.cli.prompt:app", "See what the words of a prompt do."),
     "data": Command("bluerider.cli.data:app", "Prepare data to train on."),
     "train": Command("bluerider.cli.train:app", "Train a model, stage by stage."),
     "completion": Command("bluerider.cli.completion:app", "Complete commands in your shell."),

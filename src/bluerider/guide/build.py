@@ -133,7 +133,9 @@ def edges_of(rows: Iterable[Row]) -> Iterator[tuple[str, str, str, str | None]]:
 def names_of(row: Row) -> dict[str, tuple[float, str]]:
     """What a record is called, as it is looked up: weight and spelling."""
     found: dict[str, tuple[float, str]] = {}
-    given = [(row["id"].split("/")[1], 1.0), *((text, 1.0) for text in row["title"].values())]
+    if row["type"] == "measurement":  # it goes by its word's name, which is the word's
+        return found
+    given = [(text, 1.0) for text in (*row["title"].values(), row["id"].split("/")[1])]
     for table in (row.get("text", {}), row["aliases"]):
         given += [(text, 0.9) for texts in table.values() for text in texts]
     for text, weight in given:
@@ -180,7 +182,7 @@ def prose_of(row: Row) -> Iterator[str]:
         if row.get(name):
             yield row[name]
     for name in ("failure_modes", "known_issues", "parts", "metrics", "authors", "actors"):
-        yield from row.get(name, ())
+        yield from (text for text in row.get(name, ()) if isinstance(text, str))
 
 
 def correctable(term: str) -> bool:

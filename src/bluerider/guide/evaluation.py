@@ -206,7 +206,12 @@ def sets(questions: Sequence[Question]) -> Iterator[tuple[str, Callable[[Questio
     yield "other languages", lambda q: q.lang != "en" and q.kind == "plain"
     yield "typos", lambda q: q.kind == "typo"
     for language in sorted({q.lang for q in questions}):
-        yield language, lambda q, language=language: q.lang == language and q.kind == "plain"
+        yield language, spoken(language)
+
+
+def spoken(language: str) -> Callable[[Question], bool]:
+    """Whether a question is in a language, without typos."""
+    return lambda question: question.lang == language and question.kind == "plain"
 
 
 def compared(name: str, first: list[float], second: list[float]) -> Score:

@@ -17,6 +17,7 @@ COVERED = 0.5  # how much of a score hangs on the share of the query that is fou
 NEIGHBOURS = 0.1  # what a link from a good hit adds
 TRUSTED = 0.9  # what a record without one checked claim counts
 BUDGET = 3000  # rows a term may match before it is looked for in names alone
+UNASKED = ("measurement",)  # found only where their type is asked for; a word's page shows them
 KNOWN = 0.34  # with less of the query known, there is no answer
 Scores = dict[int, float]
 
@@ -65,7 +66,7 @@ def search(guide: Guide, text: str, limit: int = 10, kinds: Collection[str] = ()
     hits = []
     for number in best[: 4 * DEPTH]:
         name, kind, title, summary = rows[number]
-        if not kinds or kind in kinds:
+        if kind in kinds or not (kinds or kind in UNASKED):
             score = round(scores[number], 6)
             hits.append(Hit(name, kind, title, score, ranking.matched(number), summary))
         if len(hits) == limit:

@@ -12,4 +12,4 @@ def guide() -> None:
     """Look things up in the field guide."""
 
 
-from bluerider.cli.guide import keep, look, study, view  # noqa: E402,F401  (each adds its commands)
+from bluerider.cli.guide import keep, look, measuring, study, view  # noqa: E402,F401  (each adds its commands)

@@ -85,7 +85,8 @@ def show(
         linked = [{"rel": rel, "to": to, "note": note} for rel, to, note in edges]
         give({**row, "links": linked})
         return
-    typer.echo(page(row, edges))
+    names = [to for rel, to, _ in edges if rel == "measured-by" and to.startswith("measurement/")]
+    typer.echo(page(row, edges, [guide.record(name) for name in names]))
 
 
 @app.command("list")

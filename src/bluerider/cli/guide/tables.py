@@ -42,8 +42,14 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> No
     Console().print(made)
 
 
-def page(row: dict[str, Any], edges: Sequence[tuple[str, str, str | None]]) -> str:
-    """A record as text: what it is, its fields, what it claims, what it is linked to."""
+def page(
+    row: dict[str, Any],
+    edges: Sequence[tuple[str, str, str | None]],
+    measured: Sequence[dict[str, Any]] = (),
+) -> str:
+    """A record as text: what it is, its fields, what it claims, what it is linked to, and beside
+    what a word is said to change what it was measured to.
+    """
     from bluerider.guide.views import plain
 
     lines = [f"{row['title']['en']}  ({row['id']})", "", row["summary"]["en"], ""]
@@ -55,6 +61,8 @@ def page(row: dict[str, Any], edges: Sequence[tuple[str, str, str | None]]) -> s
         toward = f" {effect['toward']}" if effect["toward"] else ""
         said = f"{effect['aspect']} {effect['direction']}{toward}"
         lines.append(f"said to change: {said}  [{effect['claim']}]")
+    for each in (*measured, *([row] if row.get("metrics") and "known" in row else ())):
+        lines += measured_lines(each)
     if row["body"]:
         lines += ["", row["body"]]
     if row["claims"]:
@@ -64,6 +72,17 @@ def page(row: dict[str, Any], edges: Sequence[tuple[str, str, str | None]]) -> s
         lines += ["", "links:"]
         lines += [f"  {rel} {target}{f' ({note})' if note else ''}" for rel, target, note in edges]
     return "\n".join(line if line == "" else printable_lines(line) for line in lines)
+
+
+def measured_lines(row: dict[str, Any]) -> list[str]:
+    """A measurement: on which model, how many pictures, what stood out."""
+    pictures = f"{row['subjects']} subjects x {row['seeds']} seeds"
+    head = f"measured on {row['model']} ({row['word']}, {row['language']}, {pictures}):"
+    if not row["known"]:
+        return [f"{head} this model does not know it"]
+    moved = [metric for metric in row["metrics"] if metric["detected"]]
+    form = "    {name} {effect:+.3g} (95 %: {low:.3g} to {high:.3g}), d {d:.2f}"
+    return [head, *(form.format(**metric) for metric in moved)]
 
 
 def claim_lines(claim: dict[str, Any]) -> list[str]:

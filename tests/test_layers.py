@@ -58,9 +58,14 @@ DECLARED = {
 }
 LADEN = ("bluerider.guide.measure.pairs", "bluerider.guide.measure.report")  # import those
 # What the oracles in the dev extra are for: tests and benchmarks.
-# A depth-estimation model that a user has is run by the library it is made for.
-OPTIONAL = {("bluerider.pipeline.depth", "transformers")}
 ORACLES = ("transformers", "diffusers", "peft", "accelerate", "torchvision")
+
+
+# DINO of the published protocol and a depth model of the user's, for those who have transformers.
+OPTIONAL = (
+    ("bluerider.evaluate.dino", "transformers"),
+    ("bluerider.pipeline.depth", "transformers"),
+)
 
 
 class Arrow(NamedTuple):
@@ -112,9 +117,8 @@ def house(dotted: str) -> str:
 def trouble(arrow: Arrow) -> str | None:
     """What is wrong with an arrow, or None."""
     here, top = house(arrow.source), arrow.target.split(".")[0]
-    if top in ORACLES:
-        allowed = not arrow.eager and (arrow.source, top) in OPTIONAL
-        return None if allowed else "oracles belong to the tests"
+    if top in ORACLES and (arrow.eager or arrow[:2] not in OPTIONAL):
+        return "oracles belong to the tests"
     if top in HEAVY and arrow.eager and here in (*LIGHT, *DOORS):
         return None if (arrow.source, top) in DECLARED else "heavy at module level"
     if top != "bluerider" or here in DOORS:

@@ -35,6 +35,9 @@ COMMANDS = {
     "guide": Command("bluerider.cli.guide:app", "Look things up in the field guide."),
     "prompt": Command("bluerider.cli.prompt:app", "See what the words of a prompt do."),
     "data": Command("bluerider.cli.data:app", "Prepare data to train on."),
+    "dreambooth": Command(
+        "bluerider.cli.dreambooth:app", "Teach a model a subject from a few pictures."
+    ),
     "train": Command("bluerider.cli.train:app", "Train a model, stage by stage."),
     "completion": Command("bluerider.cli.completion:app", "Complete commands in your shell."),
 }

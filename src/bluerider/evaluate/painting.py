@@ -2,7 +2,7 @@
 comes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from PIL import Image
@@ -36,9 +36,13 @@ def paint_all(
     journal: Journal | None = None,
     *,
     batch: int = 8,
+    own: Callable[[AnyAsked], Mapping[str, Any]] = lambda one: {},
     **fields: Any,
 ) -> Iterator[tuple[AnyAsked, Image.Image]]:
-    """Everything asked for with its picture; `fields` are those of every request."""
+    """Everything asked for with its picture.
+
+    `fields` are those of every request, `own` names more of one's own, which win.
+    """
     missing = []
     for one in asked:
         image = journal.load(one.key, one.prompt) if journal else None
@@ -48,7 +52,7 @@ def paint_all(
             yield one, image
     if not missing:
         return
-    requests = [Request(prompt=one.prompt, **fields) for one in missing]
+    requests = [Request(**{**fields, "prompt": one.prompt, **own(one)}) for one in missing]
     results = painter.generate_many(requests, batch=batch)
     for one, result in zip(missing, results, strict=True):
         image = result.images[0]

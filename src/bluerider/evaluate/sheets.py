@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from bluerider.evaluate.crop import Array
 from bluerider.evaluate.drawings import Drawings
+from bluerider.evaluate.mix import Mixed
 from bluerider.evaluate.retrieval import rank_targets, squared_errors
 from bluerider.evaluate.scenes import PaintedScene, mark_all
 from bluerider.evaluate.truth import Truth
@@ -16,6 +18,7 @@ from bluerider.files import write_whole
 from bluerider.images import sheet
 
 PAIRS_ACROSS, PAIRS_DOWN = 8, 10
+TRIPLES_ACROSS, TRIPLES_DOWN = 5, 10
 FRAME = 4  # px around each pair
 FIRST, FIVE, MISS = (24, 150, 60), (235, 170, 0), (200, 40, 40)
 Colour = tuple[int, int, int]
@@ -87,6 +90,21 @@ def save_scene_sheets(painted: Sequence[PaintedScene], truth: Truth, folder: Pat
     for name, group in sorted(groups.items()):
         paths += write_pages(draw_scene_sheets(group, truth), folder, name)
     return paths
+
+
+def save_mix_sheets(
+    painted: Sequence[tuple[Mixed, Array]], truth: Truth, folder: Path
+) -> list[Path]:
+    """Write `sheets/mix-<number>.png`: the two drawings, then what was painted of both."""
+    cells, captions = [], []
+    for pair, pixels in painted:
+        shown = [truth.drawings.pictures[place] for place in pair.targets]
+        cells += [Image.fromarray(each).resize((SMALL, SMALL)) for each in (*shown, pixels)]
+        captions += [*pair.words, "mix"]
+    whole = TRIPLES_ACROSS * TRIPLES_DOWN * 3
+    parts = [slice(start, start + whole) for start in range(0, len(cells), whole)]
+    sheets = (sheet(cells[p], captions=captions[p], across=3 * TRIPLES_ACROSS) for p in parts)
+    return write_pages(sheets, folder, "mix")
 
 
 def write_pages(sheets: Iterator[Image.Image], folder: Path, name: str) -> list[Path]:

@@ -1,7 +1,7 @@
 """A model's networks where they work: read on first use, on one device, in one format."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -48,11 +48,16 @@ class Parts:
             self._kept[name] = self._load(name)
         return self._kept[name]
 
+    def lend(self, nets: Mapping[str, Any]) -> None:
+        """Use networks that are at work elsewhere, such as in training."""
+        self._kept.update(nets)
+
     def adapt(self, files: ModelFiles) -> None:
         """Go on with other LoRAs; networks that they or the former ones correct are read again."""
         for lora in (*self.files.loras, *files.loras):
             for part in lora.factors:
                 self._kept.pop(part, None)
+        self.constants.clear()
         self.files = files
 
     def _load(self, name: str) -> Any:

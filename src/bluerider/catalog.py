@@ -12,6 +12,7 @@ from typing import Literal, NoReturn
 
 from bluerider.config import (
     AutoencoderConfig,
+    Compat,
     ConditionerConfig,
     PriorConfig,
     ScheduleConfig,
@@ -361,6 +362,7 @@ FILES_20 = (
     "text_encoder2/pytorch_model.bin",
     "text_encoder2/special_tokens_map.json",
     "text_encoder2/spiece.model",
+    "text_encoder2/tokenizer.json",
     "text_encoder2/tokenizer_config.json",
 )
 K20 = Model(
@@ -436,6 +438,28 @@ MODELS: dict[str, Model] = {
         SD15_INPAINT,
     )
 }
+
+
+NEIGHBOURS = ((-1, 0), (0, -1), (-1, -1), (1, 0), (0, 1), (1, 1))  # two corners are left out
+ORIGINAL_20 = Compat(
+    strength_keeps=True,
+    first_decides=True,
+    holds_early=True,
+    limits_twice=True,
+    mask_grows=NEIGHBOURS,
+    ends_low=True,
+    strides=True,
+)
+COMPAT: dict[str, dict[str, Compat]] = {
+    "original": {
+        "kandinsky-2.0": ORIGINAL_20,
+        # 2.1 noises pictures along 2.0's betas and walks its own.
+        "kandinsky-2.1": replace(
+            ORIGINAL_20, limits_twice=False, noise_start=0.0001, noise_end=0.02
+        ),
+    }
+}
+"""What ai-forever/Kandinsky-2 does differently from us, on purpose or not."""
 
 
 def find(name: str) -> Model:

@@ -166,3 +166,18 @@ class ScheduleConfig:
     variance: Literal["fixed_small", "fixed_large", "learned"] = "fixed_small"
     spacing: Literal["leading", "trailing", "linspace", "karras"] = "leading"
     offset: int = 1  # added to `leading` timesteps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compat:
+    """Where a published program's ways differ from ours; a field that is off is our way."""
+
+    strength_keeps: bool = False  # a larger strength keeps more of the picture
+    noise_start: float | None = None  # the picture is noised along other betas than are walked:
+    noise_end: float | None = None  # linear ones between these
+    first_decides: bool = False  # the first picture's threshold is the whole batch's
+    holds_early: bool = False  # the known region is put back before x0 is thresholded and rescaled
+    limits_twice: bool = False  # and once more after it
+    mask_grows: tuple[tuple[int, int], ...] = ()  # cells (down, right) a repainted one takes along
+    ends_low: bool = False  # ddim and plms end at the lowest trained level, not at none
+    strides: bool = False  # ddim and plms take as many steps as their stride fits in

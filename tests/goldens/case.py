@@ -17,23 +17,23 @@ ROOT = Path(__file__).parents[2]
 WEIGHTS = "weights."
 
 
+USUAL = [ROOT / "tests" / "data" / "goldens", ROOT.parent / "shared" / "goldens"]
+
+
 def folders() -> list[Path]:
-    """Where case files are looked for: BLUERIDER_GOLDENS, or those of the repository and the
-    folder beside it.
+    """Where case files are looked for: BLUERIDER_GOLDENS, or the repository's and, where there is
+    one, the fuller set beside it.
     """
     given = os.environ.get("BLUERIDER_GOLDENS")
-    if given:
-        return [Path(part) for part in given.split(os.pathsep) if part]
-    return [ROOT / "tests" / "data" / "goldens", ROOT.parent / "shared" / "goldens"]
+    return [Path(part) for part in given.split(os.pathsep) if part] if given else USUAL
 
 
 def find(name: str) -> Path:
-    """The first file of that name; missing weights of a case that is there are an error."""
-    own = ROOT / "tests" / "data" / "goldens"
-    for folder in [*folders(), own]:
+    """The first file of that name; weights a case names that are nowhere are an error."""
+    for folder in [*folders(), *USUAL]:
         if (folder / name).is_file():
             return folder / name
-    raise FileNotFoundError(f"{name} is needed and in none of {folders()}")
+    raise FileNotFoundError(f"{name} is needed and in none of {[*folders(), *USUAL]}")
 
 
 def opened(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

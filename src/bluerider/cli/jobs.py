@@ -192,5 +192,5 @@ def check_model(name: str) -> None:
         return
     raise InputError(
         f"unknown model {shown(name)}{suggestion(name, list(MODELS))}; accepted: "
-        f"{', '.join(MODELS)}, a model's folder, or a hub id such as owner/name"
+        f"{', '.join(MODELS)}, a model's folder or file, or a hub id such as owner/name"
     )

@@ -5,15 +5,19 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
+from bluerider.diffusion.compat import OriginalDenoiser
 from bluerider.diffusion.denoiser import Denoiser, Predict
 from bluerider.diffusion.samplers import rule_named, sample
+from bluerider.diffusion.schedule import Schedule
 from bluerider.nets.unet import UNet
+from bluerider.pipeline import original
 from bluerider.pipeline.batch import Batch, Event
 from bluerider.pipeline.conditions import Inputs
 from bluerider.pipeline.dice import DECODER_NOISE, Dice
 from bluerider.pipeline.latents import cells, hints
 from bluerider.pipeline.parts import Parts
-from bluerider.pipeline.tasks import TASKS, begin
+from bluerider.pipeline.tasks import TASKS, Start, begin
+from bluerider.request import Request
 
 
 def draw(parts: Parts, batch: Batch, inputs: Inputs) -> Generator[Event, None, Tensor]:
@@ -22,8 +26,11 @@ def draw(parts: Parts, batch: Batch, inputs: Inputs) -> Generator[Event, None, T
     schedule = parts.schedule("schedule", settings.sampler)
     shape = (parts.latent.latent_channels, *cells(parts, batch))
     noise = Dice(batch.seeds, DECODER_NOISE, shape).on(parts.device)
-    steps = schedule.steps(settings.steps or 1, settings.spacing)
-    start = begin(parts, batch, schedule, steps, noise())
+    if parts.compat is not None:
+        start = original.begin(parts, batch, schedule, noise())
+    else:
+        steps = schedule.steps(settings.steps or 1, settings.spacing)
+        start = begin(parts, batch, schedule, steps, noise())
     x, steps = start.x, start.steps
     assert settings.sampler is not None
     rule = rule_named(settings.sampler, eta=settings.eta or 0.0, variance=schedule.config.variance)
@@ -31,16 +38,29 @@ def draw(parts: Parts, batch: Batch, inputs: Inputs) -> Generator[Event, None, T
         told, extra = conditioner(*inputs), start.extra
         if TASKS[settings.task].hint:
             extra = hints(parts, batch, conditioner.hint)
-        denoise = Denoiser(
-            predictor(unet, *told, extra=extra, dtype=parts.dtype),
-            schedule,
-            guidance=1.0 if settings.guidance is None else settings.guidance,
-            interval=settings.guidance_interval,
-        )
+        predict = predictor(unet, *told, extra=extra, dtype=parts.dtype)
+        denoise = denoiser(parts, predict, schedule, start, settings)
         for index, after, x0 in sample(denoise, x, steps, rule, noise, start.constrain):
             x = after
             yield Event("decoder", index + 1, len(steps) - 1, x0)
     return x * steps[-1].scale
+
+
+def denoiser(
+    parts: Parts, predict: Predict, schedule: Schedule, start: Start, settings: Request
+) -> Denoiser:
+    """Guidance and limits round a predictor, in our way or a published program's."""
+    guidance = 1.0 if settings.guidance is None else settings.guidance
+    if parts.compat is not None:
+        return OriginalDenoiser(
+            predict,
+            schedule,
+            parts.compat,
+            guidance=guidance,
+            known=start.known,
+            kept=start.kept,
+        )
+    return Denoiser(predict, schedule, guidance=guidance, interval=settings.guidance_interval)
 
 
 def predictor(

@@ -35,27 +35,26 @@ def once(batch: Batch, make: Callable[[Canvas], Array]) -> tuple[Tensor, list[in
     return torch.from_numpy(made), rows
 
 
-def pixels(parts: Parts, batch: Batch, hidden: bool = False) -> tuple[Tensor, list[int]]:
-    """The canvases' pictures (b, 3, H, W) in -1..1 on the grid, and each picture's row.
-
-    Where `hidden`, what the mask repaints is grey.
-    """
+def pixels(parts: Parts, batch: Batch) -> tuple[Tensor, list[int]]:
+    """The canvases' pictures (b, 3, H, W) in -1..1 on the grid, and each picture's row."""
     height, width = (side * parts.latent.factor for side in cells(parts, batch))
 
     def make(canvas: Canvas) -> Array:
         assert canvas.picture is not None
-        levels = to_array(canvas.picture)
-        if hidden and canvas.mask is not None:
-            levels = levels * (canvas.mask == 0)[..., None]
-        return padded(levels, height, width)
+        return padded(to_array(canvas.picture), height, width)
 
     made, rows = once(batch, make)
     return made.movedim(-1, 1).to(parts.device), rows
 
 
-def encode(parts: Parts, batch: Batch, hidden: bool = False) -> Tensor:
-    """The latents (B, C, h, w) of the pictures, float32; of a Gaussian one its mean."""
-    pictures, rows = pixels(parts, batch, hidden)
+def encode(parts: Parts, batch: Batch, *, blanked: bool = False) -> Tensor:
+    """The latents (B, C, h, w) of the pictures, float32; of a Gaussian one its mean. `blanked`
+    pictures are mid grey where they are repainted.
+    """
+    pictures, rows = pixels(parts, batch)
+    if blanked:
+        masks, _ = mask_pixels(parts, batch)
+        pictures = pictures * (masks == 0)
     with parts.using("autoencoder") as autoencoder:
         latent = autoencoder.encode(pictures.to(parts.dtype)).float()
     return latent[rows]
@@ -63,6 +62,12 @@ def encode(parts: Parts, batch: Batch, hidden: bool = False) -> Tensor:
 
 def mask_cells(parts: Parts, batch: Batch) -> Tensor:
     """The masks (B, 1, h, w): of each cell the largest value of its pixels."""
+    made, rows = mask_pixels(parts, batch)
+    return F.max_pool2d(made, parts.latent.factor)[rows]
+
+
+def mask_pixels(parts: Parts, batch: Batch) -> tuple[Tensor, list[int]]:
+    """The canvases' masks (b, 1, H, W) on the grid, and each picture's row."""
     factor = parts.latent.factor
     height, width = (side * factor for side in cells(parts, batch))
 
@@ -71,7 +76,7 @@ def mask_cells(parts: Parts, batch: Batch) -> Tensor:
         return padded(canvas.mask, height, width)
 
     made, rows = once(batch, make)
-    return F.max_pool2d(made[:, None], factor)[rows].to(parts.device)
+    return made[:, None].to(parts.device), rows
 
 
 def hints(parts: Parts, batch: Batch, encoder: nn.Module) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bluerider.config import AutoencoderConfig
+from bluerider.config import AutoencoderConfig, Compat
 from bluerider.diffusion.schedule import Schedule
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.load import ModelFiles
@@ -29,6 +29,7 @@ class Parts:
         self.dtype = dtype
         self.low = low
         self.constants: dict[str, Any] = {}  # what stages compute once, by name
+        self.compat: Compat | None = None  # ways of a published program to follow
         self._kept: dict[str, Any] = {}
 
     @contextmanager

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import torch
 from PIL import Image
 
-from bluerider.catalog import Defaults
+from bluerider.catalog import COMPAT, Defaults
 from bluerider.checks import check_choice, flag
+from bluerider.config import Compat
 from bluerider.devices import choose_device, choose_dtype
 from bluerider.errors import InputError
 from bluerider.images import Canvas, is_grey, prepare
@@ -83,16 +84,20 @@ class Pipeline:
         clip: str | Path | None = None,
         lora: Sequence[str | Path] = (),
         memory: str = "normal",
+        compat: str | None = None,
         offline: bool = False,
         announce: Announce | None = None,
     ) -> "Pipeline":
         """A catalog name, a model's folder or file or a hub id; LoRAs as FILE[:SCALE]; `clip` for
         the first files of Kandinsky 2.1, which lack it. With memory `low` each network is there
-        only while it works, and pictures are decoded in strips.
-        Raises InputError, WeightsError, OfflineError.
+        only while it works, and pictures are decoded in strips. compat="original" paints Kandinsky
+        2.0 and 2.1 as their first code did, mistakes and all. Raises InputError, WeightsError,
+        OfflineError.
         """
         files = open_model(model, prior=prior, clip=clip, offline=offline, announce=announce)
-        return cls(files.adapted(lora), device=device, dtype=dtype, memory=memory)
+        pipe = cls(files.adapted(lora), device=device, dtype=dtype, memory=memory)
+        pipe.parts.compat = compat_named(compat, files)
+        return pipe
 
     def adapt(self, lora: Sequence[str | Path] = ()) -> None:
         """Use these LoRAs from now on; without any, the model is the published one to the bit."""
@@ -264,3 +269,14 @@ def with_depth(request: Request, canvas: Canvas) -> Canvas:
     from bluerider.pipeline.depth import estimate_depth
 
     return replace(canvas, picture=estimate_depth(request.depth_model, canvas.picture))
+
+
+def compat_named(name: str | None, files: ModelFiles) -> Compat | None:
+    """The ways of a published program, by name; None is our own. Raises InputError."""
+    if name is None:
+        return None
+    check_choice("compat", name, tuple(COMPAT))
+    if files.family not in COMPAT[name]:
+        families = " and ".join(COMPAT[name])
+        raise InputError(f"compat {name}: it is known for {families}, not for {files.name}")
+    return COMPAT[name][files.family]

@@ -66,6 +66,8 @@ class Start:
     steps: list[Step]
     constrain: Constrain | None = None
     extra: Tensor | None = None  # (B, E, h, w), joined to the noisy latent at every step
+    known: Tensor | None = None  # (B, C, h, w), and 1 in `kept` where it stays: `compat` alone
+    kept: Tensor | None = None  # (B, 1, h, w)
 
 
 def begin(
@@ -108,13 +110,13 @@ def nine(parts: Parts, batch: Batch, latent: Tensor, mask: Tensor) -> Tensor | N
     """What an inpainting network of nine channels is shown beside the noisy latent, else None.
 
     Kandinsky: the latent where it is known, and 1 there. Stable Diffusion: 1 where it is repainted,
-    and the latent of the picture with that part grey.
+    and the latent of the picture with nothing (mid grey) there.
     """
     unet, conditioner = parts.files.config("unet")
     if unet.in_channels == latent.shape[1]:
         return None
+    repainted = (mask > 0).to(latent.dtype)
     if conditioner.kind == "none":
-        hidden = encode(parts, batch, hidden=True)
-        return torch.cat([(mask > 0).to(latent.dtype), hidden], dim=1)
-    known = (mask == 0).to(latent.dtype)
+        return torch.cat([repainted, encode(parts, batch, blanked=True)], dim=1)
+    known = 1.0 - repainted
     return torch.cat([latent * known, known], dim=1)

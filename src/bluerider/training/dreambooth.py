@@ -20,6 +20,7 @@ from bluerider.pipeline import Pipeline
 from bluerider.prompts.identifiers import PLACE, filled, has_place
 from bluerider.training.framing import Framing
 from bluerider.training.gathering import gather
+from bluerider.training.report import write_report
 from bluerider.training.subjects import SubjectSet, pair
 from bluerider.training.tuning import identifier, keeper, teach
 from bluerider.training.tuning.cache import identity
@@ -145,7 +146,7 @@ class Run:
             p: [plan.part(p).train, plan.part(p).rank, plan.part(p).layers] for p in plan.trained
         }
         return {
-            "model": {part: identity(self.files.parts[part]) for part in homes},
+            "model": {part: identity(self.files.sources[part]) for part in homes},
             "data": self.learned.digest,
             "captions": json.dumps(self.school.captions, ensure_ascii=False),
             "trained parts": parts,
@@ -194,6 +195,8 @@ class Run:
         result = out / RESULT
         if is_first:
             result = self.write(teacher.nets)
+            if result.name == RESULT:
+                self.say(f"how it went: {write_report(out)}")
             self.say(f"learned in {time.monotonic() - begun:.0f} s: {result}")
         return result
 
@@ -264,7 +267,7 @@ class Run:
         if folder and folder.is_dir() and not listed(folder) and any(folder.iterdir()):
             shots = gather(folder).shots
             return [s.path for s in shots], [s.caption or prompts[0] for s in shots]
-        weights = " ".join(identity(self.files.parts[p]) for p in self.files.sources)
+        weights = " ".join(identity(self.files.sources[p]) for p in self.files.sources)
         wanted = Wanted(prompts=prompts, count=count, weights=weights)
         load = lambda: Pipeline(self.files, device=self.device.type)  # noqa: E731
         found = class_pictures(wanted, load, folder, tell)
@@ -330,7 +333,7 @@ class Run:
     def about(self) -> dict[str, Any]:
         """What a result says of itself."""
         homes = {teach.HOMES[part] for part in self.plan.trained}
-        fingerprints = {part: identity(self.files.parts[part]) for part in sorted(homes)}
+        fingerprints = {part: identity(self.files.sources[part]) for part in sorted(homes)}
         base = {"name": self.files.name, "family": self.files.family, "fingerprint": fingerprints}
         several = len(self.words) > 1
         return {

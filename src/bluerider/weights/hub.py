@@ -28,6 +28,7 @@ COMPONENTS = (
 ROOT_FILES = ("model_index.json", "README.md", "LICENSE", "LICENSE.md", "bluerider.json")
 TEXT_SUFFIXES = (".json", ".txt", ".model")
 STEMS = ("diffusion_pytorch_model", "model")
+PICKLES = (".bin", ".ckpt", ".pt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +63,8 @@ def fetch(
     """The folder of a repository's files, fetched once and checked against the hashes the hub
     announces.
 
-    `files` names them where the repository is no diffusers pipeline; those that are not there and
-    hold settings only are left out.
+    `files` names them where the repository is no diffusers pipeline; a tokenizer's are in one of
+    several forms, and those that are not there are left out.
     `advice` is the name to put into "bluerider models fetch ..." when the network may not be used.
     Raises OfflineError when something has to be fetched and cannot be, WeightsError when what came
     is not what was announced.
@@ -98,10 +99,10 @@ def fetch(
 
 
 def named(siblings: Iterable[Any], files: tuple[str, ...], repo: str) -> list[Announced]:
-    """The files of a release, by name; settings that were not published are left out."""
+    """The files of a release, by name; of the tokenizers' those that were published."""
     table = {file.rfilename: file for file in siblings}
     absent = [name for name in files if name not in table]
-    lost = [name for name in absent if Path(name).name == "config.json" or "json" not in name]
+    lost = [n for n in absent if n.endswith((*PICKLES, "/config.json"))]
     if lost:
         raise WeightsError(f"{repo}: the hub no longer has {', '.join(lost)}")
     return [announced(table[name]) for name in files if name in table]
@@ -196,7 +197,7 @@ def weights(component: str, inside: list[str], variant: str | None, repo: str) -
             if index in inside:
                 part = re.compile(rf"{component}/{stem}-\d+-of-\d+{re.escape(infix)}\.safetensors")
                 return [index, *(name for name in inside if part.fullmatch(name))]
-    pickles = [name for name in inside if name.endswith((".bin", ".ckpt", ".pt"))]
+    pickles = [name for name in inside if name.endswith(PICKLES)]
     if pickles:
         raise WeightsError(
             f"{repo}: publishes {pickles[0]} as a pickle only, which is not opened; "

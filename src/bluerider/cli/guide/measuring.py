@@ -28,7 +28,7 @@ SUBJECTS = "cat, house, fish, guitar, rocket, owl, mushroom, octopus"
 def measure(
     model: Annotated[str, option("A name, a folder or a hub id (murnau).", "NAME")] = "murnau",
     modifiers: Annotated[
-        Text, option("Ids, words or phrases with {subject} (all of the guide).", "LIST")
+        Text, option("Ids, words, phrases with {subject}, or all (all of the guide).", "LIST")
     ] = None,
     controls: Annotated[
         bool, typer.Option("--controls", help="Also the phrases murnau was trained on.")
@@ -104,9 +104,9 @@ def planned(
     for language in languages:
         check_choice("language", language, list(known))
     chosen: list[Word] = list(words.controls(guide, languages)) if controls else []
-    if modifiers is not None:
+    if modifiers not in (None, "all"):
         chosen += words.chosen(guide, parts(modifiers), languages)
-    elif not controls:
+    elif modifiers == "all" or not controls:
         chosen += words.everything(guide, languages)
     names = parts(subjects) if subjects else known["en"]
     if len(names) < 2:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from bluerider.errors import BlueriderError
-from bluerider.weights.net import find_weights
+from bluerider.weights.net import Source
 from bluerider.weights.store import home, write_whole
 
 BLOCKS, BLOCK = 256, 4096  # what is read of a large file to know it again
@@ -30,14 +30,12 @@ class Frame(NamedTuple):
     open: Callable[[], Image.Image]
 
 
-def identity(folder: Path) -> str:
+def identity(source: Source) -> str:
     """What tells a network's weights from another's, the same on every machine: their bytes, or of
     large files their size and samples.
     """
-    state = hashlib.sha256()
-    for path in [folder / "config.json", *find_weights(folder)]:
-        if not path.is_file():
-            continue
+    state = hashlib.sha256(f"{source.config} {source.scope}".encode())
+    for path in source.files:
         length = path.stat().st_size
         state.update(f"{path.name} {length}".encode())
         with path.open("rb") as file:

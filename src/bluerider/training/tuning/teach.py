@@ -115,7 +115,7 @@ def encode_pictures(school: School, frames: Sequence[Frame], tell: Tell) -> dict
     """Latents and, where the model knows them, image embeddings of pictures."""
     files, device = school.files, school.device
     parts = ["autoencoder"] + (["image"] if "image" in files.parts else [])
-    maker = " ".join(identity(files.parts[part]) for part in parts)
+    maker = " ".join(identity(files.sources[part]) for part in parts)
     nets: dict[str, nn.Module] = {}
 
     def encode(pictures: Tensor) -> dict[str, Tensor]:
@@ -140,7 +140,7 @@ def class_embeddings(school: School, prompts: Sequence[str], tell: Tell) -> Tens
     them: many steps, no guidance. They are kept like pictures' are.
     """
     files, count = school.files, school.plan.class_embeddings
-    weights = [identity(files.parts[part]) for part in ("prior", "text")]
+    weights = [identity(files.sources[part]) for part in ("prior", "text")]
     maker = json.dumps([*weights, list(prompts), count, FAITHFUL])
     path = home() / "encoded" / f"{hashlib.sha256(maker.encode()).hexdigest()}.safetensors"
     if found := kept(path):

@@ -4,7 +4,7 @@ or the file is damaged.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,13 @@ def folders() -> list[Path]:
 class Guide:
     """All records, looked up; every answer is plain values."""
 
-    def __init__(self, places: Sequence[Path] | None = None, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        places: Sequence[Path] | None = None,
+        cache: Path | None = None,
+        announce: Callable[[str], None] | None = None,
+    ) -> None:
+        self.announce = announce
         self.places = list(places) if places is not None else folders()
         self.signature = build.sign(self.places)
         cache = cache or home()
@@ -42,6 +48,8 @@ class Guide:
     def _open(self) -> sqlite3.Connection:
         """A connection to a fresh index. Raises InputError or BlueriderError."""
         if not fresh(self.path, self.signature):
+            if self.announce:
+                self.announce("reading the guide's records; once, and whenever they change")
             try:
                 build.build(self.path, self.places, self.signature)
             except OSError:  # the cache cannot be written; the answer is the same

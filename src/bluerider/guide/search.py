@@ -12,11 +12,12 @@ RANK = 30  # reciprocal rank fusion: 1 / (RANK + rank), Cormack, Clarke and Buet
 DEPTH = 100  # of each ranking
 WEIGHTS = (4.0, 4.0, 2.0, 1.0, 1.0, 1.0)  # title, aliases, summary, facets, claims, body
 NAMES, OWN, SAME = 1.0, 0.5, 1.0  # what each ranking counts
+NEAR = 1.0  # and that of sentence embeddings, where there are any
 RELATED = 0.6  # what a word of the same meaning counts against the word itself
 COVERED = 0.5  # how much of a score hangs on the share of the query that is found
 NEIGHBOURS = 0.1  # what a link from a good hit adds
 TRUSTED = 0.9  # what a record without one checked claim counts
-BUDGET = 3000  # rows a term may match before it is looked for in names alone
+BUDGET = 2000  # rows a term may match before it is looked for in names alone
 UNASKED = ("measurement",)  # found only where their type is asked for; a word's page shows them
 KNOWN = 0.34  # with less of the query known, there is no answer
 Scores = dict[int, float]
@@ -51,11 +52,19 @@ class Answer:
         }
 
 
-def search(guide: Guide, text: str, limit: int = 10, kinds: Collection[str] = ()) -> Answer:
-    """The best records for a query in any language. Raises InputError for no word at all."""
+def search(
+    guide: Guide,
+    text: str,
+    limit: int = 10,
+    kinds: Collection[str] = (),
+    near: Mapping[int, float] | None = None,
+) -> Answer:
+    """The best records for a query in any language; `near` is how alike records are by sentence
+    embeddings. Raises InputError for no word at all.
+    """
     query = parse(text, guide)
-    ranking = Ranking(guide, query)
-    scores = ranking.fused() if query.known >= KNOWN or ranking.named else {}
+    ranking = Ranking(guide, query, near or {})
+    scores = ranking.fused() if near or query.known >= KNOWN or ranking.named else {}
     if not scores:
         return Answer(text, [], query.corrected)
     best = sorted(scores, key=lambda number: (-scores[number], number))
@@ -77,9 +86,10 @@ def search(guide: Guide, text: str, limit: int = 10, kinds: Collection[str] = ()
 class Ranking:
     """The rankings of one query."""
 
-    def __init__(self, guide: Guide, query: Query) -> None:
+    def __init__(self, guide: Guide, query: Query, near: Mapping[int, float]) -> None:
         self.guide = guide
         self.query = query
+        self.near = near
         self.words: dict[int, list[str]] = defaultdict(list)
         self.shown: dict[int, str] = {}
         self.named = self._named()
@@ -90,7 +100,7 @@ class Ranking:
         total: Scores = defaultdict(float)
         for number, share in self.named.items():
             total[number] += NAMES * share / (RANK + 1) * 2
-        for weight, ranking in ((OWN, self.own), (SAME, self.same)):
+        for weight, ranking in ((OWN, self.own), (SAME, self.same), (NEAR, self.near)):
             for rank, number in enumerate(top(ranking), start=1):
                 total[number] += weight / (RANK + rank)
         return self._trusted(self._spread(total))

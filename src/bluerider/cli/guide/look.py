@@ -1,5 +1,6 @@
 """`bluerider guide search`, `show`, `list`, `modifiers`, `compare`, `claim`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,9 +33,11 @@ Text = str | None
 
 def opened() -> "Guide":
     """The guide, its index built when there is none."""
+    import sys
+
     from bluerider.guide.index import Guide
 
-    return Guide()
+    return Guide(announce=say if sys.stderr.isatty() else None)
 
 
 @app.command("search")
@@ -42,6 +45,9 @@ def search(
     words: Annotated[list[str], typer.Argument(metavar="WORDS", help="In any language.")],
     kind: Annotated[Text, option("Only this type.", "TYPE")] = None,
     limit: Annotated[str, option("Hits shown (10).", "N")] = "10",
+    semantic: Annotated[
+        Path | None, option("Rank by this sentence-transformers model too.", "FOLDER")
+    ] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Find records by words in any language, typos forgiven.
@@ -54,7 +60,13 @@ def search(
     kinds = kinds_of(kind)
     from bluerider.guide.search import search
 
-    answer = search(opened(), " ".join(words), count, kinds)
+    guide, text = opened(), " ".join(words)
+    near = None
+    if semantic is not None:
+        from bluerider.guide import semantic as vectors
+
+        near = vectors.similar(guide, text, semantic, vectors.encoder(semantic))
+    answer = search(guide, text, count, kinds, near)
     if as_json:
         give(answer.to_json())
         return

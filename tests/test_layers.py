@@ -61,8 +61,11 @@ LADEN = ("bluerider.guide.measure.pairs", "bluerider.guide.measure.report")  # i
 ORACLES = ("transformers", "diffusers", "peft", "accelerate", "torchvision")
 
 
-# DINO of the published protocol, for those who have transformers.
-OPTIONAL = ("bluerider.evaluate.dino", "transformers")
+# DINO of the published protocol and a depth model of the user's, for those who have transformers.
+OPTIONAL = (
+    ("bluerider.evaluate.dino", "transformers"),
+    ("bluerider.pipeline.depth", "transformers"),
+)
 
 
 class Arrow(NamedTuple):
@@ -114,7 +117,7 @@ def house(dotted: str) -> str:
 def trouble(arrow: Arrow) -> str | None:
     """What is wrong with an arrow, or None."""
     here, top = house(arrow.source), arrow.target.split(".")[0]
-    if top in ORACLES and (arrow.eager or arrow[:2] != OPTIONAL):
+    if top in ORACLES and (arrow.eager or arrow[:2] not in OPTIONAL):
         return "oracles belong to the tests"
     if top in HEAVY and arrow.eager and here in (*LIGHT, *DOORS):
         return None if (arrow.source, top) in DECLARED else "heavy at module level"

@@ -50,6 +50,7 @@ SAMPLERS = (
 SPACINGS = ("leading", "trailing", "linspace", "karras")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+MEMORY = ("normal", "low")
 
 SEEDS = 2**63  # seed + n may not exceed it: a torch generator takes a signed 64-bit seed
 MAX_N = 1000

@@ -119,6 +119,10 @@ def test_a_repeated_word_is_told(guide: Guide) -> None:
     ]
 
 
+def test_a_part_of_two_names_is_no_repeat(guide: Guide) -> None:
+    assert prompting.check(guide, "low key, high key", "murnau").repeats == []
+
+
 def test_a_word_that_a_model_does_not_know_is_told(guide: Guide) -> None:
     assert prompting.check(guide, "soft light", "toy").known[0].ignored
     assert not prompting.check(guide, "soft light", "murnau").known[0].ignored

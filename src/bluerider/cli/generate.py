@@ -19,6 +19,7 @@ from bluerider.errors import InputError
 from bluerider.request import (
     DEVICES,
     DTYPES,
+    MEMORY,
     SAMPLERS,
     SPACINGS,
     Request,
@@ -163,6 +164,16 @@ def generate(
             autocompletion=listed(DTYPES),
         ),
     ] = None,
+    memory: Annotated[
+        str | None,
+        option(
+            "low: each network is read when it works and let go after it (normal).",
+            MODEL,
+            "--memory",
+            metavar="NAME",
+            autocompletion=listed(MEMORY),
+        ),
+    ] = None,
     offline: Annotated[bool, option("Never use the network.", MODEL, "--offline")] = False,
     out: Annotated[
         str,
@@ -261,6 +272,7 @@ def begin(flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Non
         lora=tuple(lora or ()),
         device=flags["device"] or machine.get("device", "auto"),
         dtype=flags["dtype"] or machine.get("dtype", "auto"),
+        memory=flags["memory"] or machine.get("memory", "normal"),
         grid=flags["grid"],
         as_json=flags["as_json"],
         offline=flags["offline"],
@@ -268,6 +280,7 @@ def begin(flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Non
     )
     check_choice("device", run.device, DEVICES)
     check_choice("dtype", run.dtype, DTYPES)
+    check_choice("memory", run.memory, MEMORY)
     for job in jobs:
         check_at_door(job.request)
     check_places(jobs, run.lora)

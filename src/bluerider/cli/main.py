@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
         complain(f"{error.filename or 'the system'}: {error.strerror or error}")
         return 1
     except MemoryError:
-        complain("out of memory; try a smaller --size or model, or --dtype bfloat16")
+        complain("out of memory; try --memory low, a smaller --size or model, or --dtype bfloat16")
         return 1
     except Exception as error:
         if os.environ.get("BLUERIDER_TRACEBACK"):

@@ -25,6 +25,7 @@ class Run:
     lora: tuple[str, ...]
     device: str
     dtype: str
+    memory: str
     grid: bool
     as_json: bool
     offline: bool
@@ -33,6 +34,7 @@ class Run:
     def stored(self) -> dict[str, str]:
         """What a picture keeps of it for --like to give the same bits: only what was asked for."""
         named = {"device": self.device, "dtype": self.dtype, "prior": self.prior or "auto"}
+        named["memory"] = "auto" if self.memory == "normal" else self.memory
         return {name: value for name, value in named.items() if value != "auto"}
 
 
@@ -78,6 +80,7 @@ def load(model: str, run: Run, console: "Console") -> "Pipeline":
         model,
         device=run.device,
         dtype=run.dtype,
+        memory=run.memory,
         prior=run.prior,
         lora=run.lora,
         offline=run.offline,

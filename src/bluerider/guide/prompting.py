@@ -158,12 +158,11 @@ def conflicts(guide: Guide, known: Sequence[Known]) -> Iterator[str]:
 
 
 def repeats(prompt: str, found: Sequence[tuple[str, Row]]) -> Iterator[str]:
-    """Words that are there more than once, small words and numbers apart."""
+    """Words that are there more than once; small words, numbers and parts of names apart."""
     spoken = words(fold(prompt))
-    small = (
-        {word for name in languages(spoken) for word in stopwords().get(name, ())} if spoken else ()
-    )
-    counts = Counter(word for word in spoken if word not in small and not word.isdigit())
+    small = {word for name in languages(spoken) for word in stopwords().get(name, ())}
+    parts = {part for name, _ in found if len(words(fold(name))) > 1 for part in words(fold(name))}
+    counts = Counter(w for w in spoken if w not in small | parts and not w.isdigit())
     for word, count in counts.items():
         if count > 1 and len(word) > 1:
             yield f"{word} is there {count} times"

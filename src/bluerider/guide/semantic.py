@@ -32,8 +32,9 @@ def encoder(folder: Path) -> Encoder:
 
 
 def similar(guide: Guide, text: str, folder: Path, encode: Encoder) -> dict[int, float]:
-    """Cosine of a query with the records that are alike at all, by number. The records' vectors are kept beside the
-    index and made again when records change.
+    """Cosine of a query with the records that are alike at all, by number.
+
+    The records' vectors are kept beside the index and made again when records change.
     """
     import numpy as np
 

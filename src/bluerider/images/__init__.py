@@ -15,6 +15,7 @@ from bluerider.images.arrays import (
     to_array as to_array,
 )
 from bluerider.images.canvas import Canvas as Canvas
+from bluerider.images.canvas import is_grey as is_grey
 from bluerider.images.canvas import prepare as prepare
 from bluerider.images.canvas import settle as settle
 from bluerider.images.masks import composite as composite

@@ -14,6 +14,8 @@ from bluerider.images.masks import Mask, feathered, read_mask, transparency
 from bluerider.images.opening import Upright, open_upright, over_white
 from bluerider.request import MAX_SIDE, Request, check_size
 
+GREY = 8  # levels between a grey pixel's channels
+
 
 @dataclass(frozen=True, kw_only=True)
 class Canvas:
@@ -91,11 +93,35 @@ def lay_out(request: Request, found: list[Upright]) -> Canvas:
         plain = picture.convert("RGB") if len(found) == 1 else over_white(picture)
         return Canvas(picture=plain, mask=mask, notes=notes)
     rgb = over_white(picture)
+    if request.task == "depth":
+        check_depth(request, rgb)
     if request.task == "outpaint":
         return enlarged(request, rgb, notes)
     if request.task in KEEPS_SIZE and rgb.size != (request.width, request.height):
         rgb = fit(rgb, request.width or 0, request.height or 0)
     return Canvas(picture=rgb, notes=notes)
+
+
+def check_depth(request: Request, picture: Image.Image) -> None:
+    """Raise InputError for a picture that is no depth map where nothing is there to make one."""
+    if is_grey(picture):
+        return
+    if request.depth_model is None:
+        raise InputError(
+            f"{named(request.picture)} is in colour, so no depth map; give one, or a "
+            "depth-estimation model of the transformers library with --depth-model FOLDER"
+        )
+    if not (Path(request.depth_model) / "config.json").is_file():
+        raise InputError(
+            f"depth-model {request.depth_model}: no model there; the folder of a depth-estimation "
+            "model, with its config.json, is accepted"
+        )
+
+
+def is_grey(picture: Image.Image) -> bool:
+    """Whether a picture has no colour, as depth maps do not; JPEG leaves a trace of it."""
+    levels = np.asarray(picture.convert("RGB"), np.int16)
+    return bool((levels.max(-1) - levels.min(-1)).max() <= GREY)
 
 
 def inpainting_mask(request: Request, found: list[Upright]) -> Mask:

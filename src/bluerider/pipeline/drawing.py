@@ -14,9 +14,9 @@ from bluerider.pipeline import original
 from bluerider.pipeline.batch import Batch, Event
 from bluerider.pipeline.conditions import Inputs
 from bluerider.pipeline.dice import DECODER_NOISE, Dice
-from bluerider.pipeline.latents import cells
+from bluerider.pipeline.latents import cells, hints
 from bluerider.pipeline.parts import Parts
-from bluerider.pipeline.tasks import Start, begin
+from bluerider.pipeline.tasks import TASKS, Start, begin
 from bluerider.request import Request
 
 
@@ -35,7 +35,10 @@ def draw(parts: Parts, batch: Batch, inputs: Inputs) -> Generator[Event, None, T
     assert settings.sampler is not None
     rule = rule_named(settings.sampler, eta=settings.eta or 0.0, variance=schedule.config.variance)
     with parts.using("unet") as (unet, conditioner):
-        predict = predictor(unet, *conditioner(*inputs), extra=start.extra, dtype=parts.dtype)
+        told, extra = conditioner(*inputs), start.extra
+        if TASKS[settings.task].hint:
+            extra = hints(parts, batch, conditioner.hint)
+        predict = predictor(unet, *told, extra=extra, dtype=parts.dtype)
         denoise = denoiser(parts, predict, schedule, start, settings)
         for index, after, x0 in sample(denoise, x, steps, rule, noise, start.constrain):
             x = after

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bluerider.images import Canvas, composite, from_array, padded, to_array
+from bluerider.nets.strips import decode_in_strips
 from bluerider.pipeline.batch import Batch
 from bluerider.pipeline.parts import Parts
 from bluerider.request import Request
@@ -78,11 +79,10 @@ def mask_pixels(parts: Parts, batch: Batch) -> tuple[Tensor, list[int]]:
     return made[:, None].to(parts.device), rows
 
 
-def hints(parts: Parts, batch: Batch) -> Tensor:
+def hints(parts: Parts, batch: Batch, encoder: nn.Module) -> Tensor:
     """The depth maps as the conditioner's hint encoder tells them (B, 4, h, w)."""
     pictures, rows = pixels(parts, batch)
-    with parts.using("unet") as (_, conditioner):
-        hint = conditioner.hint(((pictures + 1.0) / 2.0).to(parts.dtype)).float()
+    hint: Tensor = encoder(((pictures + 1.0) / 2.0).to(parts.dtype)).float()
     return hint[rows]
 
 
@@ -92,7 +92,12 @@ def develop(parts: Parts, batch: Batch, latent: Tensor) -> list[Image.Image]:
     Raises BlueriderError where a value is no number.
     """
     with parts.using("autoencoder") as autoencoder:
-        painted = autoencoder.decode(latent.to(parts.dtype)).float()
+        latent = latent.to(parts.dtype)
+        if parts.low:
+            each = [decode_in_strips(autoencoder, one[None]).float() for one in latent]
+            painted = torch.cat(each)
+        else:
+            painted = autoencoder.decode(latent).float()
     arrays = painted.movedim(1, -1).cpu().numpy()  # (B, H, W, 3)
     return [finished(*each) for each in zip(batch.requests, batch.canvases, arrays, strict=True)]
 

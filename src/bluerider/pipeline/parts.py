@@ -1,5 +1,6 @@
 """A model's networks where they work: read on first use, on one device, in one format."""
 
+import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,12 +16,18 @@ from bluerider.weights.load import ModelFiles
 
 
 class Parts:
-    """The parts of a model; a stage takes the networks it needs with `using`."""
+    """The parts of a model; a stage takes the networks it needs with `using`.
 
-    def __init__(self, files: ModelFiles, device: torch.device, dtype: torch.dtype) -> None:
+    Where memory is `low` a network is read when a stage takes it and gone when the stage ends.
+    """
+
+    def __init__(
+        self, files: ModelFiles, device: torch.device, dtype: torch.dtype, *, low: bool = False
+    ) -> None:
         self.files = files
         self.device = device
         self.dtype = dtype
+        self.low = low
         self.constants: dict[str, Any] = {}  # what stages compute once, by name
         self.compat: Compat | None = None  # ways of a published program to follow
         self._kept: dict[str, Any] = {}
@@ -28,7 +35,13 @@ class Parts:
     @contextmanager
     def using(self, name: str) -> Iterator[Any]:
         """A network for as long as the block runs; `unet` is the pair (UNet, conditioner)."""
-        yield self.get(name)
+        if not self.low:
+            yield self.get(name)
+            return
+        yield self._load(name)
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def get(self, name: str) -> Any:
         """A network that stays, convolutions channels-last."""

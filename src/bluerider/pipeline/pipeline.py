@@ -15,7 +15,7 @@ from bluerider.checks import check_choice, flag
 from bluerider.config import Compat
 from bluerider.devices import choose_device, choose_dtype
 from bluerider.errors import InputError
-from bluerider.images import Canvas, prepare
+from bluerider.images import Canvas, is_grey, prepare
 from bluerider.nets.autoencoder import Autoencoder
 from bluerider.pipeline.batch import Batch, Event, shared
 from bluerider.pipeline.drawing import draw
@@ -24,7 +24,7 @@ from bluerider.pipeline.parts import Parts
 from bluerider.pipeline.readers import reader
 from bluerider.pipeline.tasks import check_task
 from bluerider.prompts.identifiers import filled
-from bluerider.request import NEGATIVES, LoraUse, Progress, Request, Result
+from bluerider.request import MEMORY, NEGATIVES, LoraUse, Progress, Request, Result
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.hub import Announce
 from bluerider.weights.load import ModelFiles, open_model
@@ -57,11 +57,19 @@ def without_grad(steps: Iterator[T]) -> Iterator[T]:
 class Pipeline:
     """A model ready to paint; its networks are read on first use."""
 
-    def __init__(self, files: ModelFiles, *, device: str = "auto", dtype: str = "auto") -> None:
+    def __init__(
+        self,
+        files: ModelFiles,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        memory: str = "normal",
+    ) -> None:
+        check_choice("memory", memory, MEMORY)
         self.files = files
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device, files.bytes("unet") // 2)
-        self.parts = Parts(files, self.device, self.dtype)
+        self.parts = Parts(files, self.device, self.dtype, low=memory == "low")
         self.reader = reader(self.parts)
         self._canvases: dict[Any, Canvas] = {}
 
@@ -75,17 +83,19 @@ class Pipeline:
         prior: str | Path | None = None,
         clip: str | Path | None = None,
         lora: Sequence[str | Path] = (),
+        memory: str = "normal",
         compat: str | None = None,
         offline: bool = False,
         announce: Announce | None = None,
     ) -> "Pipeline":
         """A catalog name, a model's folder or file or a hub id; LoRAs as FILE[:SCALE]; `clip` for
-        the first files of Kandinsky 2.1, which lack it. compat="original" paints Kandinsky 2.0 and
-        2.1 as their first code did, mistakes and all. Raises InputError, WeightsError,
+        the first files of Kandinsky 2.1, which lack it. With memory `low` each network is there
+        only while it works, and pictures are decoded in strips. compat="original" paints Kandinsky
+        2.0 and 2.1 as their first code did, mistakes and all. Raises InputError, WeightsError,
         OfflineError.
         """
         files = open_model(model, prior=prior, clip=clip, offline=offline, announce=announce)
-        pipe = cls(files.adapted(lora), device=device, dtype=dtype)
+        pipe = cls(files.adapted(lora), device=device, dtype=dtype, memory=memory)
         pipe.parts.compat = compat_named(compat, files)
         return pipe
 
@@ -248,8 +258,17 @@ class Pipeline:
         sides = (request.feather, request.left, request.right, request.up, request.down)
         key = (request.inputs, geometry, sides)
         if key not in self._canvases:
-            self._canvases = {key: prepare(request)}
+            self._canvases = {key: with_depth(request, prepare(request))}
         return self._canvases[key]
+
+
+def with_depth(request: Request, canvas: Canvas) -> Canvas:
+    """The canvas, for depth with a depth map in the place of a picture."""
+    if request.depth_model is None or canvas.picture is None or is_grey(canvas.picture):
+        return canvas
+    from bluerider.pipeline.depth import estimate_depth
+
+    return replace(canvas, picture=estimate_depth(request.depth_model, canvas.picture))
 
 
 def compat_named(name: str | None, files: ModelFiles) -> Compat | None:

@@ -13,7 +13,7 @@ from bluerider import catalog
 from bluerider.diffusion.samplers import Constrain
 from bluerider.diffusion.schedule import Schedule, Step
 from bluerider.pipeline.batch import Batch
-from bluerider.pipeline.latents import encode, hints, mask_cells
+from bluerider.pipeline.latents import encode, mask_cells
 from bluerider.pipeline.parts import Parts
 from bluerider.weights.load import ModelFiles
 
@@ -78,8 +78,7 @@ def begin(
     strength = 1.0 if strength is None else strength
     if not task.latent:
         x, steps = schedule.begin(steps, noise)
-        extra = hints(parts, batch) if task.hint else None
-        return Start(x=x, steps=steps, extra=extra)
+        return Start(x=x, steps=steps)
     latent = encode(parts, batch)
     x, steps = schedule.begin(steps, noise, latent, strength)
     if not task.holds:

@@ -247,8 +247,11 @@ class Run:
         made = teach.encode_pictures(school, school.frames(), told("reading pictures"))
         prompts = prompts_of(self.wanted.classes)
         rows = {part: teach.Rows() for part in plan.trained if part != "text_encoder"}
-        for each in rows.values():
-            each.add(captions, plan.variants, **made)
+        if "prior" in rows:
+            rows["prior"].add(captions, plan.variants, **made)
+        if "decoder" in rows:
+            words, variants, seen = teach.conditioned(school, captions, made, told("imagining"))
+            rows["decoder"].add(words, variants, **seen)
         if plan.class_weight and "prior" in rows:
             embedding = teach.class_embeddings(school, prompts, told("imagining the class"))
             words = [prompts[i % len(prompts)] for i in range(len(embedding))]

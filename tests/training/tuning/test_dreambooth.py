@@ -202,3 +202,25 @@ def test_a_common_word_as_identifier_is_warned_of(train: Train, tmp_path: Path) 
     said: list[str] = []
     train(tmp_path / "run", "steps=1", "identifier=abcd", say=said.append)
     assert any("identifier 'abcd'" in line for line in said), said
+
+
+@pytest.mark.parametrize(("condition", "rows"), [("true", 4), ("prior", 4), ("mix", 8)])
+def test_the_decoder_is_told_true_or_imagined_embeddings(
+    train: Train, tmp_path: Path, monkeypatch: Any, condition: str, rows: int
+) -> None:
+    from bluerider.training.tuning import teach
+
+    seen: list[Any] = []
+    plain = teach.Teacher.decoder
+    monkeypatch.setattr(teach.Teacher, "decoder", lambda s, r: seen.append(r) or plain(s, r))
+    flags = ("steps=1", "class_weight=0", f"decoder_condition={condition}")
+    train(tmp_path / "run", *flags)
+    embedding = seen[0].all("embedding")
+    assert len(embedding) == rows
+    given = {"true": embedding, "prior": embedding[:0], "mix": embedding[::2]}[condition]
+    train(tmp_path / "plain", "steps=1", "class_weight=0", "decoder_condition=true")
+    true = seen[1].all("embedding")
+    assert torch.equal(given, true[: len(given)])
+    if condition != "true":
+        other = embedding if condition == "prior" else embedding[1::2]
+        assert not torch.equal(other, true)

@@ -31,5 +31,7 @@ def test_a_subject_is_learned(train: Train, tiny: Any, tmp_path: Path, name: str
 
 
 def test_a_part_that_a_model_lacks_is_refused(train: Train, tiny: Any, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="prior: tiny-sd-1.5 has none; it has decoder, text_encoder"):
+    with pytest.raises(
+        InputError, match="prior: tiny-sd-1.5 has none; it has decoder, text_encoder"
+    ):
         train(tmp_path / "run", "prior.train=lora", model=str(tiny("sd-1.5")))

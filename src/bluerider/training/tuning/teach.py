@@ -137,11 +137,21 @@ def encode_pictures(school: School, frames: Sequence[Frame], tell: Tell) -> dict
 
 def class_embeddings(school: School, prompts: Sequence[str], tell: Tell) -> Tensor:
     """Image embeddings that the untouched prior imagines for the class, one a seed, as it believes
-    them: many steps, no guidance. They are kept like pictures' are.
+    them: many steps, no guidance.
     """
-    files, count = school.files, school.plan.class_embeddings
+    words = [prompts[i % len(prompts)] for i in range(school.plan.class_embeddings)]
+    return imagined(school, words, FAITHFUL, 1.0, tell)
+
+
+def imagined(
+    school: School, words: Sequence[str], steps: int, guidance: float, tell: Tell
+) -> Tensor:
+    """What the untouched prior imagines for each of these words, word i with seed i; kept like
+    what is made of pictures.
+    """
+    files, count = school.files, len(words)
     weights = [identity(files.sources[part]) for part in ("prior", "text")]
-    maker = json.dumps([*weights, list(prompts), count, FAITHFUL])
+    maker = json.dumps([*weights, list(words), steps, guidance])
     path = home() / "encoded" / f"{hashlib.sha256(maker.encode()).hexdigest()}.safetensors"
     if found := kept(path):
         return found["embedding"]
@@ -149,14 +159,37 @@ def class_embeddings(school: School, prompts: Sequence[str], tell: Tell) -> Tens
     made = []
     for start in range(0, count, BATCH):
         seeds = list(range(start, min(start + BATCH, count)))
-        words = [prompts[seed % len(prompts)] for seed in seeds]
-        settings = Request(prompt=words[0], prior_steps=FAITHFUL, prior_guidance=1.0)
+        chosen = [words[seed] for seed in seeds]
+        settings = Request(prompt=chosen[0], prior_steps=steps, prior_guidance=guidance)
         with torch.inference_mode():
-            made.append(ended(imagine(pipe.parts, words, [""] * len(seeds), seeds, settings)))
-        tell(len(seeds) / count)
+            made.append(ended(imagine(pipe.parts, chosen, [""] * len(seeds), seeds, settings)))
+        tell((start + len(seeds)) / count)
     embedding = torch.cat(made).float().cpu().clone()
     keep(path, {"embedding": embedding})
     return embedding
+
+
+def conditioned(
+    school: School, captions: Sequence[str], made: dict[str, Tensor], tell: Tell
+) -> tuple[list[str], int, dict[str, Tensor]]:
+    """The decoder's rows of the subject (captions, rows a picture, tensors): told the pictures'
+    own embeddings, those that the untouched prior imagines for the captions, or each in turn.
+
+    Of itself the latter only where the prior does not learn: it is then all that the subject's
+    word can reach the decoder by.
+    """
+    plan, wanted = school.plan, school.plan.decoder_condition
+    if wanted == "auto":
+        wanted = "prior" if plan.prior.train == "off" else "true"
+    if wanted == "true" or "embedding" not in made:
+        return list(captions), plan.variants, made
+    usual = school.files.defaults
+    told = imagined(school, captions, usual.prior_steps, usual.prior_guidance, tell)
+    other = {**made, "embedding": told}
+    if wanted == "prior":
+        return list(captions), plan.variants, other
+    both = {name: torch.stack([made[name], other[name]], 1).flatten(0, 1) for name in made}
+    return [one for one in captions for _ in range(2)], 2 * plan.variants, both
 
 
 def ended(steps: Generator[Any, None, Tensor]) -> Tensor:

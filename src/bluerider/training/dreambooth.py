@@ -90,7 +90,6 @@ class Run:
             plan=self.plan,
             learned=self.learned,
             captions=captions,
-            classes=[self.learned.subjects[i].class_phrase for i, _ in self.learned.shots],
             device=self.device,
         )
         self.school.check()

@@ -69,7 +69,6 @@ class School:
     plan: Plan
     learned: SubjectSet
     captions: list[str]  # of the shots, with the identifier in place
-    classes: list[str]  # the class of every shot's subject
     device: torch.device
 
     def check(self) -> None:
@@ -80,11 +79,6 @@ class School:
                 raise InputError(f"{part}: {self.files.name} has none; it has {', '.join(has)}")
         if not self.plan.trained:
             raise InputError(f"nothing trains; set {' or '.join(f'{p}.train=lora' for p in has)}")
-
-    @property
-    def embeds(self) -> bool:
-        """Whether the decoder is told an image embedding."""
-        return bool(self.files.config("unet")[1].image_dim)
 
     def frames(self) -> list[Frame]:
         """Every shot in every variant of its framing."""
@@ -224,7 +218,6 @@ class Teacher:
         self.generator = torch.Generator().manual_seed(plan.seed)
         self.base = getattr(torch, plan.base)
         self.nets: dict[str, nn.Module] = {}  # by what trains
-        self.towers: dict[str, nn.Module] = {}
 
     def net(self, part: str) -> nn.Module:
         """A part that trains, as one module, prepared."""

@@ -9,9 +9,11 @@ from bluerider.catalog import MODELS, Shapes, find
 from bluerider.errors import InputError
 from bluerider.nets.autoencoder import Autoencoder
 from bluerider.nets.clip import TextTower, VisionTower
-from bluerider.nets.conditioner import ImageConditioner
+from bluerider.nets.conditioner import make_conditioner
 from bluerider.nets.prior import Prior
+from bluerider.nets.t5 import T5Encoder
 from bluerider.nets.unet import UNet
+from bluerider.nets.xlmr import MultilingualCLIP
 
 NAMES = [
     "murnau",
@@ -39,7 +41,7 @@ def on_meta(*makers: tuple[Any, Any]) -> int:
 
 
 def decoder(shapes: Shapes) -> int:
-    return on_meta((UNet, shapes.unet), (ImageConditioner, shapes.conditioner))
+    return on_meta((UNet, shapes.unet), (make_conditioner, shapes.conditioner))
 
 
 def test_the_names_one_can_give() -> None:
@@ -57,9 +59,13 @@ def test_an_unknown_name_is_told_with_the_known_ones() -> None:
         (catalog.SHAPES_22, 1_253_057_288),
         (catalog.SHAPES_22_INPAINT, 1_253_074_568),
         (catalog.SHAPES_22_DEPTH, 1_253_429_212),
+        (catalog.SHAPES_21, 1_228_661_768),
+        (catalog.widened(catalog.SHAPES_21), 1_228_679_048),
+        (catalog.SHAPES_20, 1_223_352_584),
+        (catalog.widened(catalog.SHAPES_20), 1_223_369_864),
     ],
 )
-def test_decoders_of_22_have_the_published_size(shapes: Shapes, parameters: int) -> None:
+def test_decoders_have_the_published_size(shapes: Shapes, parameters: int) -> None:
     assert decoder(shapes) == parameters
 
 
@@ -102,15 +108,25 @@ def test_the_parameters_of_22_are_those_of_its_networks(name: str) -> None:
     assert MODELS[name].parameters == decoder(shapes) + rest
 
 
-def test_the_parameters_of_21_and_20_count_their_text_encoders() -> None:
-    shapes = catalog.SHAPES_21
-    towers = on_meta((TextTower, shapes.text), (VisionTower, shapes.vision))
-    prior_and_movq = on_meta((Prior, shapes.prior), (Autoencoder, shapes.autoencoder))
-    text = XLMR + 1024 * 768 + 768
-    assert MODELS["kandinsky-2.1"].parameters == 1_228_661_768 + towers + prior_and_movq + text
-    kl = on_meta((Autoencoder, catalog.SHAPES_20.autoencoder))
-    text = XLMR + 1024 * 640 + 640 + MT5
-    assert MODELS["kandinsky-2.0"].parameters == 1_223_352_584 + kl + text
+@pytest.mark.parametrize("name", ["kandinsky-2.0", "kandinsky-2.1"])
+def test_the_parameters_of_20_and_21_count_all_their_networks(name: str) -> None:
+    shapes = MODELS[name].shapes
+    assert shapes is not None
+    parts = (
+        (Prior, shapes.prior),
+        (TextTower, shapes.text),
+        (VisionTower, shapes.vision),
+        (MultilingualCLIP, shapes.mclip),
+        (T5Encoder, shapes.t5),
+        (Autoencoder, shapes.autoencoder),
+    )
+    there = ((net, config) for net, config in parts if config is not None)
+    assert MODELS[name].parameters == decoder(shapes) + on_meta(*there)
+
+
+def test_the_multilingual_encoders_have_the_published_size() -> None:
+    assert on_meta((MultilingualCLIP, catalog.XLMR_LARGE)) == XLMR + 1024 * 768 + 768
+    assert on_meta((T5Encoder, catalog.MT5_SMALL)) == MT5
 
 
 @pytest.mark.parametrize("name", ["sd-1.4", "sd-1.5", "sd-1.5-inpaint"])

@@ -72,13 +72,6 @@ def test_the_table_of_models_is_the_catalog() -> None:
     assert rows == [(model.name, ", ".join(model.tasks)) for model in MODELS.values()]
 
 
-def test_the_table_says_which_models_load() -> None:
-    rows = re.findall(r"^\| `([^`]+)` .*\| (yes|shapes only) \|$", section("Models"), flags=re.M)
-    assert {name: said == "yes" for name, said in rows} == {
-        model.name: model.ready for model in MODELS.values()
-    }
-
-
 def test_the_tree_is_the_package() -> None:
     tree = section("The tree").split("src/bluerider/\n", 1)[1].split("\ntests/", 1)[0]
     named = {word for line in tree.splitlines() for word in line.split("   ")[0].split()}

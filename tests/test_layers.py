@@ -16,10 +16,10 @@ ROOT = Path(bluerider.__file__).parent
 # A layer is a row of houses; a house imports from rows above it in this table and from itself.
 LAYERS = (
     ("errors",),
-    ("config", "files"),
-    ("catalog",),
+    ("config", "files", "checks"),
+    ("catalog", "editing"),
     ("request",),
-    ("nets", "diffusion", "tokenizers", "images", "prompts"),
+    ("nets", "diffusion", "tokenizers", "images", "prompts", "charts"),
     ("weights", "devices", "scenes"),
     ("pipeline",),
     ("cli", "training", "evaluate", "guide", "server"),
@@ -29,14 +29,43 @@ DOORS = ("__init__", "__main__")
 # Inside a command, the shell starts what it is a shell of.
 SHELL = ("cli", "server")
 INSIDE = ("training", "evaluate", "guide", "server")
+WORDS = ("bluerider.guide.vocabulary",)  # names alone, which help texts show
 # A result saves itself; what writes pictures is imported when it does.
 LAZY = {("bluerider.request", "bluerider.images")}
-LIGHT = ("errors", "files", "config", "catalog", "request", "guide", "server", "cli")
+LIGHT = (
+    "errors",
+    "files",
+    "checks",
+    "config",
+    "catalog",
+    "editing",
+    "request",
+    "guide",
+    "server",
+    "cli",
+)
 HEAVY = ("torch", "numpy", "PIL", "pydantic", "transformers", "lightning", "diffusers", "pyarrow")
 # What is heavy by its nature inside a light house; its neighbours import it when they need it.
-DECLARED = {("bluerider.guide.schema", "pydantic"), ("bluerider.guide.schema", "pydantic_core")}
+DECLARED = {
+    ("bluerider.guide.schema", "pydantic"),
+    ("bluerider.guide.schema", "pydantic_core"),
+    ("bluerider.guide.measure.bench", "numpy"),
+    ("bluerider.guide.measure.bench", "torch"),
+    ("bluerider.guide.measure.effects", "numpy"),
+    ("bluerider.guide.measure.pairs", "PIL"),
+    ("bluerider.guide.measure.statistics", "numpy"),
+    ("bluerider.guide.measure.study", "numpy"),
+}
+LADEN = ("bluerider.guide.measure.pairs", "bluerider.guide.measure.report")  # import those
 # What the oracles in the dev extra are for: tests and benchmarks.
 ORACLES = ("transformers", "diffusers", "peft", "accelerate", "torchvision")
+
+
+# DINO of the published protocol and a depth model of the user's, for those who have transformers.
+OPTIONAL = (
+    ("bluerider.evaluate.dino", "transformers"),
+    ("bluerider.pipeline.depth", "transformers"),
+)
 
 
 class Arrow(NamedTuple):
@@ -88,7 +117,7 @@ def house(dotted: str) -> str:
 def trouble(arrow: Arrow) -> str | None:
     """What is wrong with an arrow, or None."""
     here, top = house(arrow.source), arrow.target.split(".")[0]
-    if top in ORACLES:
+    if top in ORACLES and (arrow.eager or arrow[:2] not in OPTIONAL):
         return "oracles belong to the tests"
     if top in HEAVY and arrow.eager and here in (*LIGHT, *DOORS):
         return None if (arrow.source, top) in DECLARED else "heavy at module level"
@@ -100,7 +129,7 @@ def trouble(arrow: Arrow) -> str | None:
     if there not in HEIGHT:
         return "leads to an unknown module"
     if here in SHELL and there in INSIDE:
-        return "belongs inside a command" if arrow.eager else None
+        return "belongs inside a command" if arrow.eager and arrow.target not in WORDS else None
     if not arrow.eager and arrow[:2] in LAZY:
         return None
     if HEIGHT[there] > HEIGHT[here]:
@@ -114,7 +143,7 @@ def trouble(arrow: Arrow) -> str | None:
 
 def heavy(dotted: str) -> bool:
     """Whether importing a module of ours loads something heavy."""
-    declared = any(dotted == source for source, _ in DECLARED)
+    declared = dotted in LADEN or any(dotted == source for source, _ in DECLARED)
     return declared or house(dotted) not in LIGHT
 
 

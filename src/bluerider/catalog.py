@@ -6,17 +6,21 @@ device). Sizes and hashes of files do not stand here: the hub announces them whe
 fetched, and they are kept with the files.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NoReturn
 
 from bluerider.config import (
     AutoencoderConfig,
+    Compat,
     ConditionerConfig,
     PriorConfig,
     ScheduleConfig,
+    T5Config,
     TextConfig,
     UNetConfig,
     VisionConfig,
+    XLMRConfig,
 )
 from bluerider.errors import InputError
 
@@ -41,7 +45,7 @@ class Defaults:
 
 @dataclass(frozen=True, kw_only=True)
 class Shapes:
-    """The networks of a model and its two noise schedules; None for a part the family does not
+    """The networks of a model and its noise schedules; None for a part the family does not
     have.
     """
 
@@ -53,6 +57,9 @@ class Shapes:
     prior_schedule: ScheduleConfig | None = None
     text: TextConfig | None = None
     vision: VisionConfig | None = None
+    mclip: XLMRConfig | None = None
+    t5: T5Config | None = None
+    ddpm_schedule: ScheduleConfig | None = None  # where the ddpm sampler has limits of its own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +69,12 @@ class Hub:
     decoder: str
     prior: str | None = None
     revision: str = "main"
+    files: tuple[str, ...] = ()  # of a first release: all that is fetched, the decoder's file first
+
+    @property
+    def tag(self) -> str | None:
+        """What tells the files of one model in a repository from another's: its decoder's name."""
+        return self.files[0].rpartition(".")[0] if self.files else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +94,10 @@ class Model:
     parameters: int | None = (
         None  # all networks together, statistics included; None: counted in the files
     )
-    ready: bool = True  # this version of bluerider can load it
 
 
+PLAIN = ("text2img", "img2img", "inpaint", "outpaint")
+MIXING = (*PLAIN, "mix", "vary")  # of families that are told an image embedding
 HF = "https://huggingface.co/"
 
 UNET_22 = UNetConfig(
@@ -149,15 +163,18 @@ PRIOR_SCHEDULE = ScheduleConfig(
     kind="cosine", predict="x0", clamp=10.0, spacing="linspace", offset=0
 )
 SCHEDULE_22 = ScheduleConfig(kind="linear", predict="eps", clamp=1.0)
-SCHEDULE_21 = ScheduleConfig(
-    kind="linear",
-    predict="eps",
-    clamp=2.0,
-    threshold=0.995,
-    variance="learned",
-    spacing="linspace",
+SCHEDULE_21 = ScheduleConfig(kind="linear", predict="eps")
+SCHEDULE_20 = replace(SCHEDULE_21, start=0.0001, end=0.02)
+# Both were published with a sampler (p_sampler) that learned its variance and held x0 in bounds,
+# and two (ddim, plms) that did neither.
+DDPM_21 = replace(
+    SCHEDULE_21, clamp=2.0, threshold=0.995, variance="learned", spacing="linspace", offset=0
 )
-SCHEDULE_20 = replace(SCHEDULE_21, start=0.0001, end=0.02, clamp=None)
+DDPM_20 = replace(DDPM_21, start=0.0001, end=0.02, clamp=None)
+XLMR_LARGE = XLMRConfig(
+    vocab=250_002, width=1024, layers=24, heads=16, mlp=4096, positions=514, embed_dim=768
+)
+MT5_SMALL = T5Config(vocab=250_112, width=512, layers=8, heads=6, head_dim=64, mlp=1024)
 SCHEDULE_SD = ScheduleConfig(kind="scaled_linear", predict="eps")
 
 SHAPES_22 = Shapes(
@@ -197,6 +214,8 @@ SHAPES_21 = Shapes(
     prior_schedule=PRIOR_SCHEDULE,
     text=L14_TEXT,
     vision=L14_VISION,
+    mclip=XLMR_LARGE,
+    ddpm_schedule=DDPM_21,
 )
 SHAPES_20 = Shapes(
     unet=UNET_22,
@@ -217,6 +236,9 @@ SHAPES_20 = Shapes(
         scale=0.0512,
     ),
     schedule=SCHEDULE_20,
+    mclip=replace(XLMR_LARGE, embed_dim=640),
+    t5=MT5_SMALL,
+    ddpm_schedule=DDPM_20,
 )
 SHAPES_SD = Shapes(
     unet=UNetConfig(
@@ -248,7 +270,7 @@ MURNAU = Model(
     name="murnau",
     title="murnau, the small model inside the package: emoji-like pictures in about 99 languages",
     family="kandinsky-2.2",
-    tasks=("text2img",),
+    tasks=MIXING,
     layouts=("diffusers",),
     licence="apache-2.0",
     source="embedded/murnau/README.md",
@@ -260,7 +282,7 @@ K22 = Model(
     name="kandinsky-2.2",
     title="Kandinsky 2.2",
     family="kandinsky-2.2",
-    tasks=("text2img",),
+    tasks=MIXING,
     layouts=("diffusers",),
     licence="apache-2.0",
     source=HF + "kandinsky-community/kandinsky-2-2-decoder",
@@ -304,7 +326,7 @@ K21 = Model(
     name="kandinsky-2.1",
     title="Kandinsky 2.1, multilingual",
     family="kandinsky-2.1",
-    tasks=("text2img",),
+    tasks=MIXING,
     layouts=("diffusers", "original"),
     licence="apache-2.0",
     source=HF + "ai-forever/Kandinsky_2.1",
@@ -314,7 +336,6 @@ K21 = Model(
         decoder="kandinsky-community/kandinsky-2-1",
         prior="kandinsky-community/kandinsky-2-1-prior",
     ),
-    ready=False,
     parameters=3_306_818_487,
 )
 K21_INPAINT = replace(
@@ -329,11 +350,26 @@ K21_INPAINT = replace(
     ),
     parameters=3_306_835_767,
 )
+FILES_20 = (
+    "vae.ckpt",
+    "text_encoder1/config.json",
+    "text_encoder1/pytorch_model.bin",
+    "text_encoder1/sentencepiece.bpe.model",
+    "text_encoder1/special_tokens_map.json",
+    "text_encoder1/tokenizer.json",
+    "text_encoder1/tokenizer_config.json",
+    "text_encoder2/config.json",
+    "text_encoder2/pytorch_model.bin",
+    "text_encoder2/special_tokens_map.json",
+    "text_encoder2/spiece.model",
+    "text_encoder2/tokenizer.json",
+    "text_encoder2/tokenizer_config.json",
+)
 K20 = Model(
     name="kandinsky-2.0",
     title="Kandinsky 2.0, multilingual, two text encoders and no prior",
     family="kandinsky-2.0",
-    tasks=("text2img",),
+    tasks=PLAIN,
     layouts=("original",),
     licence="apache-2.0",
     source=HF + "ai-forever/Kandinsky_2.0",
@@ -341,8 +377,7 @@ K20 = Model(
         steps=50, guidance=10.0, prior_steps=1, prior_guidance=1.0, width=512, height=512
     ),
     shapes=SHAPES_20,
-    hub=Hub(decoder="ai-forever/Kandinsky_2.0"),
-    ready=False,
+    hub=Hub(decoder="ai-forever/Kandinsky_2.0", files=("Kandinsky-2-0.pt", *FILES_20)),
     parameters=2_014_493_487,
 )
 K20_INPAINT = replace(
@@ -351,13 +386,14 @@ K20_INPAINT = replace(
     title="Kandinsky 2.0, repainting under a mask",
     tasks=("inpaint", "outpaint"),
     shapes=widened(SHAPES_20),
+    hub=Hub(decoder="ai-forever/Kandinsky_2.0", files=("Kandinsky-2-0-inpainting.pt", *FILES_20)),
     parameters=2_014_510_767,
 )
 SD14 = Model(
     name="sd-1.4",
     title="Stable Diffusion 1.4",
     family="stable-diffusion-1",
-    tasks=("text2img",),
+    tasks=PLAIN,
     layouts=("diffusers", "single"),
     licence="creativeml-openrail-m",
     source=HF + "CompVis/stable-diffusion-v1-4",
@@ -366,7 +402,6 @@ SD14 = Model(
     ),
     shapes=SHAPES_SD,
     hub=Hub(decoder="CompVis/stable-diffusion-v1-4"),
-    ready=False,
     parameters=1_066_235_307,
 )
 SD15 = replace(
@@ -405,8 +440,39 @@ MODELS: dict[str, Model] = {
 }
 
 
+NEIGHBOURS = ((-1, 0), (0, -1), (-1, -1), (1, 0), (0, 1), (1, 1))  # two corners are left out
+ORIGINAL_20 = Compat(
+    strength_keeps=True,
+    first_decides=True,
+    holds_early=True,
+    limits_twice=True,
+    mask_grows=NEIGHBOURS,
+    ends_low=True,
+    strides=True,
+)
+COMPAT: dict[str, dict[str, Compat]] = {
+    "original": {
+        "kandinsky-2.0": ORIGINAL_20,
+        # 2.1 noises pictures along 2.0's betas and walks its own.
+        "kandinsky-2.1": replace(
+            ORIGINAL_20, limits_twice=False, noise_start=0.0001, noise_end=0.02
+        ),
+    }
+}
+"""What ai-forever/Kandinsky-2 does differently from us, on purpose or not."""
+
+
 def find(name: str) -> Model:
     """The model of that name; raises InputError naming the accepted ones."""
     if name not in MODELS:
         raise InputError(f"no model is called {name!r}; known models: {', '.join(MODELS)}")
     return MODELS[name]
+
+
+def refuse(name: str, task: str, known: Sequence[str]) -> NoReturn:
+    """Raise InputError: a model cannot do a task; name those that can."""
+    can = ", ".join(each for each, model in MODELS.items() if task in model.tasks)
+    reason = ""
+    if task in ("mix", "vary") and "text2img" in known:
+        reason = ", it is told no image embedding"
+    raise InputError(f"{name} cannot {task}{reason}; models that can: {can}")

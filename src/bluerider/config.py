@@ -43,6 +43,7 @@ class ConditionerConfig:
     text_dim: int = 0  # width of the text encoder's token states
     pooled_dim: int = 0  # width of the pooled text vector
     text_dim2: int = 0  # width of the second text encoder's token states
+    pooling: Literal["linear", "attention"] = "linear"  # 2.1: where the pooled text comes from
     hint: bool = False  # a picture (depth) joins the latent through a small encoder
 
 
@@ -77,6 +78,7 @@ class PriorConfig:
     layers: int
     heads: int
     head_dim: int = 64
+    final_norm: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,42 @@ class TextConfig:
     eos: int
     pad: int
     norm_eps: float = 1e-5
+
+
+@dataclass(frozen=True, kw_only=True)
+class XLMRConfig:
+    """An XLM-RoBERTa encoder (Conneau et al. 2020) under multilingual CLIP's head (M-CLIP)."""
+
+    vocab: int
+    width: int
+    layers: int
+    heads: int
+    mlp: int
+    positions: int  # rows of the table; the first `pad` + 1 of them are never counted
+    embed_dim: int  # of the head
+    tokens: int = 77  # how many the decoder was trained with
+    bos: int = 0
+    eos: int = 2
+    pad: int = 1
+    norm_eps: float = 1e-5
+
+
+@dataclass(frozen=True, kw_only=True)
+class T5Config:
+    """The encoder of mT5 (Xue et al. 2021)."""
+
+    vocab: int
+    width: int
+    layers: int
+    heads: int
+    head_dim: int
+    mlp: int
+    buckets: int = 32  # of relative distance, half of them for each direction
+    distance: int = 128  # from which all distances share a bucket
+    tokens: int = 77
+    eos: int = 1
+    pad: int = 0
+    norm_eps: float = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,3 +166,18 @@ class ScheduleConfig:
     variance: Literal["fixed_small", "fixed_large", "learned"] = "fixed_small"
     spacing: Literal["leading", "trailing", "linspace", "karras"] = "leading"
     offset: int = 1  # added to `leading` timesteps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compat:
+    """Where a published program's ways differ from ours; a field that is off is our way."""
+
+    strength_keeps: bool = False  # a larger strength keeps more of the picture
+    noise_start: float | None = None  # the picture is noised along other betas than are walked:
+    noise_end: float | None = None  # linear ones between these
+    first_decides: bool = False  # the first picture's threshold is the whole batch's
+    holds_early: bool = False  # the known region is put back before x0 is thresholded and rescaled
+    limits_twice: bool = False  # and once more after it
+    mask_grows: tuple[tuple[int, int], ...] = ()  # cells (down, right) a repainted one takes along
+    ends_low: bool = False  # ddim and plms end at the lowest trained level, not at none
+    strides: bool = False  # ddim and plms take as many steps as their stride fits in

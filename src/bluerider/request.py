@@ -1,14 +1,36 @@
 """The one vocabulary of Python, command line and files: what to paint, how far, what came of it."""
 
-import difflib
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bluerider.catalog import Defaults
+from bluerider.checks import MAX_TEXT as MAX_TEXT
+from bluerider.checks import check_choice as check_choice
+from bluerider.checks import check_keys as check_keys
+from bluerider.checks import check_number as check_number
+from bluerider.checks import check_text as check_text
+from bluerider.checks import check_whole as check_whole
+from bluerider.checks import flag as flag
+from bluerider.checks import shown as shown
+from bluerider.checks import suggestion as suggestion
+from bluerider.editing import (
+    FIELDS,
+    KEEPS_SIZE,
+    STRENGTHS,
+    TAKES,
+    TASKS,
+    WORDLESS,
+    Ingredient,
+    Input,
+    check_ingredients,
+    check_picture,
+    check_takes,
+    name_of,
+)
 from bluerider.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,14 +50,14 @@ SAMPLERS = (
 SPACINGS = ("leading", "trailing", "linspace", "karras")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-TASKS = ("text2img",)
+MEMORY = ("normal", "low")
 
 SEEDS = 2**63  # seed + n may not exceed it: a torch generator takes a signed 64-bit seed
 MAX_N = 1000
 MAX_STEPS = 1000
 MAX_GUIDANCE = 100.0
+MAX_FEATHER = 1024  # pixels
 MAX_SIDE = 4096  # pixels
-MAX_TEXT = 10_000  # characters; every tokenizer keeps far fewer
 DEFAULTED = (
     "steps",
     "guidance",
@@ -47,6 +69,17 @@ DEFAULTED = (
     "spacing",
 )
 
+NEGATIVES = ("negative_prior", "negative_decoder")  # where None, `negative` goes
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraUse:
+    """A LoRA file a picture is painted with, known by its bytes."""
+
+    name: str
+    sha256: str
+    scale: float = 1.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -57,6 +90,8 @@ class Request:
 
     prompt: str
     negative: str = ""
+    negative_prior: str | None = None  # for the prior's unconditional half
+    negative_decoder: str | None = None  # for the decoder's
     model: str = "murnau"
     task: str = "text2img"
     seed: int | None = None  # picture i is painted from seed + i
@@ -71,16 +106,43 @@ class Request:
     spacing: str | None = None
     eta: float | None = None  # 0 = no fresh noise, 1 = as much as DDPM; ddim only
     guidance_interval: tuple[float, float] = (0.0, 1.0)  # the part of the steps that is guided
+    picture: Any = None  # the path of a file, or a Pillow image
+    mask: Any = None  # likewise; white is repainted, or what is transparent
+    invert_mask: bool = False
+    feather: int = 0  # pixels over which the mask's edge fades into what is kept
+    strength: float | None = None  # 0 keeps the picture, 1 ignores it
+    left: int = 0  # pixels the picture grows by
+    right: int = 0
+    up: int = 0
+    down: int = 0
+    add: tuple[Ingredient, ...] = ()  # words and pictures to mix
+    normalise: bool = False  # divide the weights by their sum
+    slerp: bool = False  # mix along the sphere
+    prior_strength: float | None = None  # 0 keeps the picture's embedding, 1 ignores it
+    depth_model: str | None = None  # the folder of a depth-estimation model
+    inputs: tuple[Input, ...] = ()  # name and SHA-256 of every input picture
+    template: str = ""  # what the prompt was chosen from; a record, not read
+    lora: tuple[LoraUse, ...] = ()  # filled in by the pipeline that holds them
 
     def __post_init__(self) -> None:
-        check_prompt(self.prompt)
-        check_text("negative", self.negative)
-        check_text("model", self.model)
+        check_choice("task", self.task, TASKS)
+        check_prompt(self.prompt, empty=self.task in WORDLESS)
+        for name in ("negative", "model", "template"):
+            check_text(name, getattr(self, name))
+        for name in NEGATIVES:
+            if getattr(self, name) is not None:
+                check_text(name, getattr(self, name))
         if not self.model.strip():
             raise InputError("the model's name is empty; `bluerider models list` shows the names")
-        check_choice("task", self.task, TASKS)
         self._check_numbers()
         self._check_sampling()
+        self._check_editing()
+        object.__setattr__(self, "lora", check_loras(self.lora))
+
+    @property
+    def words(self) -> dict[str, str | None]:
+        """Every field that holds words to paint or to keep away from."""
+        return {name: getattr(self, name) for name in ("prompt", "negative", *NEGATIVES)}
 
     def _check_numbers(self) -> None:
         check_whole("n", self.n, 1, MAX_N)
@@ -90,10 +152,13 @@ class Request:
             ("prior_steps", 1, MAX_STEPS),
             ("width", 1, MAX_SIDE),
             ("height", 1, MAX_SIDE),
+            ("feather", 0, MAX_FEATHER),
+            *((side, 0, MAX_SIDE) for side in SIDES),
         ):
             if (value := getattr(self, name)) is not None:
                 check_whole(name, value, low, high)
-        limits = {"guidance": MAX_GUIDANCE, "prior_guidance": MAX_GUIDANCE, "eta": 1.0}
+        limits = {"guidance": MAX_GUIDANCE, "prior_guidance": MAX_GUIDANCE}
+        limits |= dict.fromkeys(("eta", "strength", "prior_strength"), 1.0)
         for name, limit in limits.items():
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, check_number(name, value, 0.0, limit))
@@ -107,21 +172,51 @@ class Request:
             raise InputError(f"eta {self.eta:g} with sampler {self.sampler}; only ddim reads eta")
         object.__setattr__(self, "guidance_interval", check_interval(self.guidance_interval))
 
+    def _check_editing(self) -> None:
+        for name in ("invert_mask", "normalise", "slerp"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise InputError(f"{flag(name)}: got {shown(value)}; true or false is accepted")
+        for name in ("picture", "mask"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, check_picture(name, value))
+        if self.depth_model is not None:
+            check_text("depth_model", self.depth_model)
+        object.__setattr__(self, "add", check_ingredients(self.add, self.slerp))
+        object.__setattr__(self, "inputs", tuple(Input.of(each) for each in self.inputs))
+        check_takes(self.task, vars(self), {name: PLAIN[name] for name in FIELDS})
+        if self.task == "outpaint" and not any(getattr(self, side) for side in SIDES):
+            raise InputError("outpaint: no side grows; give pixels to left, right, up or down")
+
+    @property
+    def pictures(self) -> tuple[Any, ...]:
+        """Every picture this is painted from, in the order of `inputs`."""
+        given = [self.picture, self.mask, *(each.picture for each in self.add)]
+        return tuple(each for each in given if each is not None)
+
     def resolve(self, defaults: Defaults, seed: int | None = None) -> "Request":
         """The same request with nothing left open: the model's defaults, `seed` or a random one.
 
-        Raises InputError when the size does not fit the model's grid.
+        Opens the pictures it is painted from. Raises InputError for one that cannot be used, and
+        for a size off the model's grid.
         """
         filled = {name: getattr(defaults, name) for name in DEFAULTED}
+        filled["strength"] = STRENGTHS.get(self.task)
         filled = {name: value for name, value in filled.items() if getattr(self, name) is None}
+        if self.pictures:
+            from bluerider.images import settle
+
+            filled |= settle(self, defaults.grid)
         if self.eta is None:
             sampler = filled.get("sampler", self.sampler)
             filled["eta"] = defaults.eta if sampler == "ddim" else 0.0
+        own = {name: self.negative for name in NEGATIVES if getattr(self, name) is None}
+        filled.update(own)
         if self.seed is None:
             filled["seed"] = random_seed() if seed is None else seed
         whole = replace(self, **filled)
         assert whole.width is not None and whole.height is not None
-        check_size(whole.width, whole.height, defaults.grid)
+        if self.task not in KEEPS_SIZE:
+            check_size(whole.width, whole.height, defaults.grid)
         return whole
 
     def at(self, index: int) -> "Request":
@@ -133,7 +228,15 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values under the fields' names, ready for json.dumps."""
-        return {**asdict(self), "guidance_interval": list(self.guidance_interval)}
+        data = {each.name: getattr(self, each.name) for each in fields(self)}
+        data = {name: value for name, value in data.items() if not unused(self.task, name, value)}
+        for name in ("picture", "mask"):
+            if name in data:
+                data[name] = name_of(data[name])
+        for name, part in (("add", Ingredient.to_json), ("inputs", asdict), ("lora", asdict)):
+            if name in data:
+                data[name] = [part(each) for each in data[name]]
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in data.items()}
 
     @classmethod
     def from_json(cls, data: object) -> "Request":
@@ -141,9 +244,9 @@ class Request:
         if not isinstance(data, Mapping):
             raise InputError(f"a request is a JSON object of fields; got {shown(data)}")
         check_keys(data, [each.name for each in fields(cls)])
-        if "prompt" not in data:
+        if "prompt" not in data and data.get("task") not in WORDLESS:
             raise InputError("a request without a prompt; give one under the key 'prompt'")
-        return cls(**data)
+        return cls(**{"prompt": "", **data})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,62 +285,35 @@ class Result:
         return save_pictures(self.images, self.seeds, requests, Path(path))
 
 
-def check_prompt(prompt: object) -> None:
+PLAIN: dict[str, Any] = {each.name: each.default for each in fields(Request)}
+SIDES = ("left", "right", "up", "down")
+
+
+def unused(task: str, name: str, value: Any) -> bool:
+    """Whether a field says nothing: of another task, or an input there is not."""
+    if name == "inputs":
+        return not value
+    return name in FIELDS and (name not in TAKES[task] or value is None)
+
+
+def check_prompt(prompt: object, empty: bool = False) -> None:
     """Raise InputError unless the prompt is text with something to paint in it."""
     check_text("prompt", prompt)
-    if not str(prompt).strip():
+    if not empty and not str(prompt).strip():
         raise InputError("the prompt is empty; say what to paint, such as 'a red apple'")
 
 
-def check_text(name: str, value: object) -> None:
-    """Raise InputError unless `value` is encodable text of at most MAX_TEXT characters."""
-    if not isinstance(value, str):
-        raise InputError(f"{flag(name)}: got {shown(value)}; text is accepted")
-    if len(value) > MAX_TEXT:
-        raise InputError(f"{flag(name)}: got {len(value)} characters; at most {MAX_TEXT} go in")
-    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise InputError(f"{flag(name)}: got bytes that are no text; UTF-8 text is accepted")
-
-
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise InputError, naming the nearest choice, unless `value` is one of `choices`."""
-    if value not in choices:
-        near = suggestion(value, choices) if isinstance(value, str) else ""
-        raise InputError(
-            f"unknown {flag(name)} {shown(value)}{near}; accepted: {', '.join(choices)}"
-        )
-
-
-def check_keys(data: Mapping[Any, Any], accepted: Sequence[str]) -> None:
-    """Raise InputError, naming the nearest field, at the first key that is not accepted."""
-    for key in data:
-        if key not in accepted:
-            raise InputError(
-                f"unknown key {shown(key)} in a request{suggestion(str(key), accepted)}; "
-                f"accepted: {', '.join(accepted)}"
-            )
-
-
-def check_whole(name: str, value: object, low: int, high: int) -> int:
-    """`value` if it is an int (no bool) in low..high; raises InputError otherwise."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InputError(
-            f"{flag(name)}: got {shown(value)}; a whole number from {low} to {high} is accepted"
-        )
-    if not low <= value <= high:
-        raise InputError(f"{flag(name)}: got {shown(value)}; {low} to {high} are accepted")
-    return value
-
-
-def check_number(name: str, value: object, low: float, high: float) -> float:
-    """`value` as a float if it is a number (no bool, no NaN) in low..high; raises InputError."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
-        raise InputError(
-            f"{flag(name)}: got {shown(value)}; a number from {low:g} to {high:g} is accepted"
-        )
-    if not low <= value <= high:
-        raise InputError(f"{flag(name)}: got {shown(value)}; {low:g} to {high:g} are accepted")
-    return float(value)
+def check_loras(value: object) -> tuple[LoraUse, ...]:
+    """LoRAs as they stand in a request or in its JSON. Raises InputError."""
+    try:
+        loras = tuple(one if isinstance(one, LoraUse) else LoraUse(**one) for one in value)  # type: ignore[attr-defined]
+    except TypeError:
+        loras = (LoraUse(name="", sha256=""),)
+    for one in loras:
+        if not (isinstance(one.name, str) and one.name and isinstance(one.sha256, str)):
+            raise InputError("lora: a list of name, sha256 and scale is accepted")
+        check_number("lora scale", one.scale, -10.0, 10.0)
+    return loras
 
 
 def check_interval(value: object) -> tuple[float, float]:
@@ -290,27 +366,3 @@ def parse_size(text: str) -> tuple[int, int]:
 def random_seed() -> int:
     """A seed nobody chose, short enough to be typed again: 0 to 2**32 - 1."""
     return secrets.randbelow(2**32)
-
-
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """ ", did you mean 'heun'?" when something near `word` is known, else nothing."""
-    word = word[:100].lower()
-    near = difflib.get_close_matches(word, known)
-    best = max(near, key=lambda each: sorted(each) == sorted(word), default=None)  # letters swapped
-    return f", did you mean {best!r}?" if best else ""
-
-
-def flag(name: str) -> str:
-    """A field's name as the command line spells it."""
-    return name.replace("_", "-")
-
-
-def shown(value: object) -> str:
-    """`value` for a message: one short line, whatever it is."""
-    if isinstance(value, int) and abs(value) >= 10**30:
-        return "a number of more than 30 digits"
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # an endless number or nesting inside
-        return f"a {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:57]}..."

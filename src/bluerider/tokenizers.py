@@ -48,6 +48,13 @@ class Tokenizer:
         rows = [encoding.ids for encoding in self.fast.encode_batch(texts)]
         return [r if len(r) <= self.length else [*r[: self.length - 1], r[-1]] for r in rows]
 
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Where each id of a row stands in the text, as (start, end) in letters; begin and end
+        nowhere.
+        """
+        found: list[tuple[int, int]] = self.fast.encode(text).offsets
+        return found if len(found) <= self.length else [*found[: self.length - 1], found[-1]]
+
     def __call__(self, texts: list[str], *, full: bool = True) -> Tokens:
         """Padded to the model's length, or, where not `full`, to the longest text."""
         rows = self.rows(texts)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from bluerider import images
 from bluerider.request import MAX_TEXT
@@ -172,7 +172,7 @@ def test_a_size_off_the_grid_of_a_foreign_model_is_refused_before_painting(
 
 def test_a_damaged_request_is_data(run: Run, here: Path) -> None:
     for text in ("{", "[1]", '{"prompt": 3}', '{"prompt": "x", "boom": 1}', "[" * 100_000):
-        info = images.PngImagePlugin.PngInfo()
+        info = PngImagePlugin.PngInfo()
         info.add_itxt(images.KEY, text)
         Image.new("RGB", (8, 8)).save(here / "bad.png", pnginfo=info)
         assert run("generate", "--like", "bad.png").code == 2

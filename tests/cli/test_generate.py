@@ -86,6 +86,7 @@ def test_model_and_machine_reach_the_loader(run: Run, fake: type[FakePipeline]) 
     flags = ("--model", "mine", "--device", "cpu", "--dtype", "float32", "--prior", "p")
     assert run("generate", "x", *flags, "--offline").code == 0
     asked = {"model": "mine", "device": "cpu", "dtype": "float32", "prior": "p", "offline": True}
+    asked["lora"] = ()
     (load,) = fake.loads
     assert load == {**asked, "announce": announce}
 
@@ -238,7 +239,7 @@ def test_prompts_as_jsonl_override_the_flags(run: Run, fake: type[FakePipeline],
 def test_a_prompt_in_braces_is_a_prompt(run: Run, fake: type[FakePipeline]) -> None:
     Path("words.txt").write_text("{red|green} apple\n")
     assert run("generate", "--prompts", "words.txt").code == 0
-    assert fake.painted[0].prompt == "{red|green} apple"
+    assert fake.painted[0].template == "{red|green} apple"
 
 
 def test_prompts_from_stdin(

@@ -48,7 +48,6 @@ def test_show_tells_networks_source_and_defaults() -> None:
 def test_show_as_json() -> None:
     facts = json.loads(printed("show", "kandinsky-2.2-depth", "--json"))
     assert facts["networks"]["unet"]["in_channels"] == 8
-    assert facts["ready"] is True
     assert facts["folders"] == []
 
 

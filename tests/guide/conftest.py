@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from bluerider.guide import library
+
+PLACE = Path(__file__).parents[1] / "data" / "guide"
+
 TERM = """---
 id: term/{name}
 title: {{en: {name}}}
@@ -23,6 +27,13 @@ reviewed: 2026-01-02
 Prose.
 """
 Folder = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def small_guide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Commands read five records in place of the shipped ones, and keep nothing of the user's."""
+    monkeypatch.setattr(library, "SHIPPED", PLACE)
+    monkeypatch.setenv("BLUERIDER_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from bluerider.guide.schema import MODELS
 from bluerider.guide.vocabulary import RELS, REVIEW_DAYS, TYPES
 from tests.guide.conftest import Folder, term
 
+SHIPPED = library.SHIPPED
 DOCS = Path(__file__).parents[2] / "docs" / "GUIDE_RECORDS.md"
 TODAY = datetime.date(2026, 6, 1)
 
@@ -22,7 +23,7 @@ def complaints(folder: Path, today: datetime.date | None = None) -> list[tuple[s
 
 
 def test_the_shipped_records_have_no_error() -> None:
-    assert [str(each) for each in library.load().errors] == []
+    assert [str(each) for each in library.load([SHIPPED], today=datetime.date.today()).errors] == []
 
 
 def test_a_good_record_has_no_complaint(records: Folder) -> None:

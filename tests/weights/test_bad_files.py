@@ -92,10 +92,24 @@ def test_position_counters_of_older_files_are_passed_over(model_copy: Path) -> N
     assert load_net(folder, "text").config.tokens == 12
 
 
-def test_a_pickle_beside_the_config_is_refused(model_copy: Path) -> None:
+def test_a_pickle_of_tensors_is_read_where_nothing_else_is(model_copy: Path) -> None:
+    weights = load_file(model_copy / UNET / WEIGHTS)
     (model_copy / UNET / WEIGHTS).unlink()
-    torch.save({"x": torch.zeros(1)}, model_copy / UNET / "diffusion_pytorch_model.bin")
-    assert "diffusion_pytorch_model.bin, a pickle" in refused(model_copy / UNET)
+    torch.save(weights, model_copy / UNET / "diffusion_pytorch_model.bin")
+    unet, _ = load_net(model_copy / UNET, "unet")
+    assert torch.equal(unet.conv_in.weight, weights["conv_in.weight"])
+
+
+def test_half_of_the_tensors_is_told_with_examples(model_copy: Path) -> None:
+    weights = load_file(model_copy / UNET / WEIGHTS)
+    half = {name if i % 2 else f"x.{name}": t for i, (name, t) in enumerate(weights.items())}
+    save_file(half, model_copy / UNET / WEIGHTS)
+    complaint = refused(model_copy / UNET)
+    count = (len(weights) + 1) // 2
+    assert f"{count} missing (" in complaint
+    assert f"{count} unexpected (x." in complaint
+    assert "incomplete or another network's" in complaint
+    assert "\n" not in complaint
 
 
 def test_a_pickle_under_a_safetensors_name_is_refused(model_copy: Path) -> None:
@@ -152,7 +166,7 @@ def test_no_config_at_all(model_copy: Path) -> None:
         {"cross_attention_dim": None},
         {"down_block_types": ["os.system"] * 3},
         {"up_block_types": []},
-        {"encoder_hid_dim_type": "text_image_proj"},
+        {"encoder_hid_dim_type": "text_proj"},
         {"mid_block_type": "UNetMidBlock2DCrossAttn"},
         {"act_fn": "gelu"},
         {"class_embed_type": "timestep"},
@@ -177,7 +191,7 @@ def test_a_config_of_another_or_an_absurd_network(
         ("decoder/movq", "autoencoder", {"num_vq_embeddings": 2**60}),
         ("decoder/movq", "autoencoder", {"vq_embed_dim": 8}),
         ("prior/text_encoder", "text", {"model_type": "llama"}),
-        ("prior/text_encoder", "text", {"architectures": ["CLIPTextModel"]}),
+        ("prior/text_encoder", "text", {"architectures": ["LlamaModel"]}),
         ("prior/text_encoder", "text", {"vocab_size": 10**12}),
         ("prior/text_encoder", "text", {"num_attention_heads": 7}),
         ("prior/text_encoder", "text", {"hidden_act": "__import__"}),

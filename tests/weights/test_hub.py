@@ -17,6 +17,7 @@ from bluerider.weights.hub import chosen, fetch, is_repo
 from bluerider.weights.load import open_model
 from bluerider.weights.store import Announced, home, manifest_path
 from bluerider.weights.verify import verify
+from tests.weights.conftest import HubServer
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 DECODER = "kandinsky-community/kandinsky-2-2-decoder"
@@ -221,3 +222,20 @@ def test_a_part_published_as_a_pickle_only_is_refused() -> None:
 def test_a_repository_that_is_no_pipeline_is_refused() -> None:
     with pytest.raises(WeightsError, match=r"no model_index\.json"):
         chosen(listed("config.json", "model.safetensors"), None, "a/b")
+
+
+def test_a_first_release_is_fetched_by_the_names_of_its_files(tiny: Any) -> None:
+    hub = HubServer({"ai-forever/Kandinsky_2.0": tiny("kandinsky-2.0")})
+    try:
+        result = run(hub, "fetch", "kandinsky-2.0")
+        assert result.code == 0, result.err
+        asked = {name.split("/", 2)[-1] for name in hub.asked}
+        assert "Kandinsky-2-0.pt" in asked
+        assert "bluerider.json" not in asked
+        other = run(hub, "fetch", "kandinsky-2.0-inpaint")
+        assert "no longer has Kandinsky-2-0-inpainting.pt" in complaint(other)
+    finally:
+        hub.close()
+    files = open_model("kandinsky-2.0", offline=True)
+    assert files.load("t5").config.width == 32
+    assert verify("kandinsky-2.0").complaints == ()

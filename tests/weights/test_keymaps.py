@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,54 +10,61 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from bluerider import catalog
-from bluerider.nets.autoencoder import Autoencoder
-from bluerider.nets.prior import Prior
-from bluerider.nets.unet import UNet
-from bluerider.weights import layouts, originals
-from bluerider.weights.keymaps import Keymap, interleaved, unpointed
-from bluerider.weights.net import BUILDERS
+from bluerider.weights import infer, layouts, originals
+from bluerider.weights.keymaps import Keymap, interleaved, stacked, turned, unpointed
+from bluerider.weights.net import BUILDERS, Uninitialised
 
-SHAPES = json.loads((Path(__file__).parents[1] / "data/weights/original_shapes.json").read_text())
-SHAPES_22 = catalog.SHAPES_22_DEPTH
-HEADS = {  # the conditioners of 2.0 and 2.1 are networks of their own, with maps of their own
-    "to_model_dim",
-    "to_model_dim2",
-    "to_model_dim_n",
-    "proj",
-    "proj2",
-    "proj_n",
-    "clip_to_seq",
-    "img_layer",
-    "ln_model1",
-    "ln_model2",
-    "ln_model3",
-    "ln_model_n",
+NAMES = Path(__file__).parents[1] / "data/goldens/k1_fullsize_state_dict_shapes.json"
+SHAPES = json.loads(NAMES.read_text())
+FAMILIES = {
+    "2.2": catalog.SHAPES_22_DEPTH,
+    "2.1": catalog.SHAPES_21,
+    "2.0": catalog.SHAPES_20,
+    "sd": catalog.SHAPES_SD,
 }
+PUBLISHED = [
+    *(("2.2", kind) for kind in ("unet", "prior", "autoencoder", "text", "image")),
+    *(("2.1", kind) for kind in ("unet", "prior", "autoencoder", "text", "image", "mclip")),
+    *(("2.0", kind) for kind in ("autoencoder", "mclip", "t5")),
+    *(("sd", kind) for kind in ("unet", "autoencoder", "text")),
+]
 
 
-def real_size(kind: str) -> nn.Module:
-    config: Any = {
-        "unet": (SHAPES_22.unet, SHAPES_22.conditioner),
-        "prior": SHAPES_22.prior,
-        "autoencoder": SHAPES_22.autoencoder,
-        "text": SHAPES_22.text,
-        "image": SHAPES_22.vision,
-    }[kind]
-    with torch.device("meta"):
-        return BUILDERS[kind](config)
+def config_of(family: str, kind: str) -> Any:
+    shapes = FAMILIES[family]
+    if kind == "unet":
+        return shapes.unet, shapes.conditioner
+    return getattr(shapes, "vision" if kind == "image" else kind)
 
 
-@pytest.mark.parametrize("kind", list(layouts.KEYMAPS))
-def test_every_name_of_a_real_size_network_maps_there_and_back(kind: str) -> None:
-    ours = real_size(kind).state_dict()
-    published = layouts.KEYMAPS[kind].write(ours)
+def real_size(family: str, kind: str) -> nn.Module:
+    with torch.device("meta"), Uninitialised():
+        return BUILDERS[kind](config_of(family, kind))
+
+
+@pytest.mark.parametrize(("family", "kind"), PUBLISHED)
+def test_every_name_of_a_real_size_network_maps_there_and_back(family: str, kind: str) -> None:
+    config = config_of(family, kind)
+    ours = real_size(family, kind).state_dict()
+    keymap = layouts.keymap(kind, config)
+    published = keymap.write(ours)
     assert len(published) == len(ours)
-    assert layouts.KEYMAPS[kind].read(published).keys() == ours.keys()
+    assert keymap.read(published).keys() == ours.keys()
 
 
-@pytest.mark.parametrize(("kind", "count"), [("unet", 740), ("prior", 338), ("autoencoder", 431)])
-def test_as_many_tensors_as_the_published_files_have(kind: str, count: int) -> None:
-    assert len(real_size(kind).state_dict()) == count
+@pytest.mark.parametrize(
+    ("family", "kind", "count"),
+    [
+        ("2.2", "unet", 740),
+        ("2.2", "prior", 338),
+        ("2.2", "autoencoder", 431),
+        ("2.1", "unet", 726),
+        ("sd", "unet", 686),
+        ("sd", "autoencoder", 248),
+    ],
+)
+def test_as_many_tensors_as_the_published_files_have(family: str, kind: str, count: int) -> None:
+    assert len(real_size(family, kind).state_dict()) == count
 
 
 def check_original(
@@ -69,34 +77,61 @@ def check_original(
     assert {k: v.shape for k, v in back.items()} == {k: v.shape for k, v in tensors.items()}
 
 
-@pytest.mark.parametrize("model", ["k20_unet", "k21_unet"])
-def test_original_unet_names_map_one_to_one(model: str) -> None:
-    config = catalog.SHAPES_21.unet
-    with torch.device("meta"):
-        ours = {f"unet.{k}": v for k, v in UNet(config).state_dict().items()}
-    torso = {k: v for k, v in SHAPES[model].items() if k.split(".")[0] not in HEADS}
-    check_original(originals.unet(config), torso, ours)
+@pytest.mark.parametrize(
+    ("model", "family", "kind"),
+    [
+        ("k20_unet", "2.0", "unet"),
+        ("k21_unet", "2.1", "unet"),
+        ("k21_movq", "2.1", "autoencoder"),
+        ("k21_prior", "2.1", "prior"),
+        ("k20_autoencoder_kl", "2.0", "autoencoder"),
+        ("sd_v1_unet", "sd", "unet"),
+    ],
+)
+def test_original_names_map_one_to_one_and_back(model: str, family: str, kind: str) -> None:
+    config = config_of(family, kind)
+    shapes = dict(SHAPES[model])
+    if kind == "prior":  # its statistics stand in a file of their own
+        shapes |= {"0": [config.embed_dim], "1": [config.embed_dim]}
+    check_original(originals.keymap(kind, config), shapes, real_size(family, kind).state_dict())
 
 
-def test_original_movq_names_map_one_to_one() -> None:
-    with torch.device("meta"):
-        ours = Autoencoder(catalog.MOVQ).state_dict()
-    check_original(originals.movq(catalog.MOVQ), SHAPES["k21_movq"], ours)
+@pytest.mark.parametrize(("model", "family"), [("k20_unet", "2.0"), ("k21_unet", "2.1")])
+def test_an_inpainting_checkpoint_differs_in_its_first_convolution(model: str, family: str) -> None:
+    config, heads = config_of(family, "unet")
+    wide = replace(config, in_channels=9)
+    with torch.device("meta"), Uninitialised():
+        ours = BUILDERS["unet"]((wide, heads)).state_dict()
+    shapes = SHAPES[model] | SHAPES[f"{model}_inpaint"]
+    check_original(originals.unet(wide, heads), shapes, ours)
 
 
-def test_original_prior_names_map_one_to_one_but_for_the_statistics() -> None:
-    assert catalog.SHAPES_21.prior is not None
-    with torch.device("meta"):
-        ours = Prior(catalog.SHAPES_21.prior).state_dict()
-    del ours["mean"], ours["std"]
-    check_original(originals.prior(catalog.SHAPES_21.prior), SHAPES["k21_prior"], ours)
+@pytest.mark.parametrize(
+    ("model", "family"), [("k20_unet", "2.0"), ("k21_unet", "2.1"), ("sd_v1_unet", "sd")]
+)
+def test_the_shape_of_a_unet_is_read_off_its_weights(model: str, family: str) -> None:
+    shapes = {name: tuple(shape) for name, shape in SHAPES[model].items()}
+    config = infer.unet(shapes)
+    assert (config, infer.conditioner(shapes, config)) == config_of(family, "unet")
+
+
+def test_the_shape_of_other_networks_is_read_off_their_weights() -> None:
+    tables = {
+        name: {k: tuple(v) for k, v in SHAPES[name].items()}
+        for name in ("k21_movq", "k20_autoencoder_kl", "k21_prior")
+    }
+    assert infer.autoencoder(tables["k21_movq"], 1.0) == catalog.MOVQ
+    kl = infer.autoencoder(tables["k20_autoencoder_kl"], 0.0512)
+    assert kl == catalog.SHAPES_20.autoencoder
+    assert infer.prior(tables["k21_prior"]) == catalog.SHAPES_21.prior
 
 
 def test_a_name_no_rule_knows_is_named() -> None:
+    keymap = layouts.unet(catalog.SHAPES_22.unet, catalog.SHAPES_22.conditioner)
     with pytest.raises(KeyError, match="down_blocks.0.surprise.weight"):
-        layouts.UNET.read({"down_blocks.0.surprise.weight": torch.zeros(1)})
+        keymap.read({"down_blocks.0.surprise.weight": torch.zeros(1)})
     with pytest.raises(KeyError, match="surprise"):
-        layouts.UNET.write({"surprise": torch.zeros(1)})
+        keymap.write({"surprise": torch.zeros(1)})
 
 
 def test_fused_rows_are_taken_apart_head_by_head() -> None:
@@ -128,3 +163,16 @@ def test_taking_apart_and_joining_is_the_identity(
 def test_a_kernel_larger_than_one_is_not_a_linear_layer() -> None:
     with pytest.raises(RuntimeError, match="size 1"):
         unpointed(2).split(torch.zeros(4, 4, 3, 3))
+
+
+def test_stacked_and_turned_matrices_come_back() -> None:
+    tensor = torch.randn(12, 5)
+    assert torch.equal(stacked(3).join(stacked(3).split(tensor)), tensor)
+    assert torch.equal(turned().join(turned().split(tensor)), tensor)
+
+
+def test_earlier_spellings_are_read_as_todays() -> None:
+    kl = layouts.autoencoder(catalog.SHAPES_SD.autoencoder)
+    name = "encoder.mid_block.attentions.0.query.weight"
+    assert kl.today(name) == "encoder.mid_block.attentions.0.to_q.weight"
+    assert layouts.TEXT.today("final_layer_norm.bias") == "text_model.final_layer_norm.bias"

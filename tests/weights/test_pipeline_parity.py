@@ -96,5 +96,6 @@ def test_a_model_that_needs_a_picture_is_refused(
     plain, conditioner = tiny_parts["unet"]
     inpaint = UNet(replace(plain.config, in_channels=9))
     save_tiny(tmp_path / "inpaint", unet=(inpaint, conditioner))
-    with pytest.raises(InputError, match="needs a picture"):
-        Pipeline.load(tmp_path / "inpaint")
+    pipe = Pipeline.load(tmp_path / "inpaint", device="cpu")
+    with pytest.raises(InputError, match="cannot text2img; models that can: murnau"):
+        pipe.generate("abc")

@@ -5,23 +5,45 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from bluerider.checks import flag, shown, suggestion
+from bluerider.editing import UNNAMED
 from bluerider.errors import InputError
-from bluerider.request import Request, shown, suggestion
+from bluerider.request import NEGATIVES, Request
 
 MAX_FILE = 64 * 2**20  # bytes of a file of prompts
 MAX_LINES = 100_000
 JSON_LINES = (".jsonl", ".ndjson")
-ELSEWHERE = ("device", "dtype", "prior")  # stored in a picture, yet no fields of a request
+ELSEWHERE = ("device", "dtype", "prior", "memory")  # stored in a picture, no fields of a request
+
+
+class Cell(NamedTuple):
+    """A place on the sheet of a sweep, counted from 1, and the fields that are tried there."""
+
+    number: int
+    fields: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A request, and the line it stands in when it comes from a file."""
+    """A request, and the line of a file or the cell of a sweep that it comes from."""
 
     request: Request
     line: int | None = None
+    cell: Cell | None = None
+
+    @property
+    def number(self) -> int | None:
+        """What its files' names begin with."""
+        return self.cell.number if self.cell else self.line
+
+    @property
+    def where(self) -> str:
+        """How a message about it begins."""
+        if self.cell:
+            return ", ".join(f"{flag(k)} {v}" for k, v in self.cell.fields.items()) + ": "
+        return "" if self.line is None else f"line {self.line}: "
 
 
 def read_jobs(path: str, fields: Mapping[str, Any]) -> list[Job]:
@@ -93,26 +115,73 @@ def recall(path: str) -> tuple[dict[str, Any], dict[str, str]]:
     from bluerider.images import read_request
 
     stored = read_request(path)
-    check_inputs(Path(path), stored.pop("inputs", []))
+    places = find_inputs(Path(path), stored.pop("inputs", []))
     machine = {name: stored.pop(name) for name in ELSEWHERE if name in stored}
     if not all(isinstance(value, str) for value in machine.values()):
-        raise InputError(f"{path}: the request stored in it is damaged; it cannot be repeated")
-    return Request.from_json(stored).to_json(), machine
+        raise damaged(path)
+    fields = Request.from_json(stored).to_json()
+    for holder in (fields, *fields.get("add", ())):
+        for name in ("picture", "mask"):
+            if name in holder:
+                if holder[name] not in places:
+                    raise damaged(path)
+                holder[name] = places[holder[name]]
+    for name in NEGATIVES:  # so that another --negative reaches them
+        if fields[name] == fields["negative"]:
+            del fields[name]
+    return fields, machine
 
 
-def check_inputs(picture: Path, inputs: object) -> None:
-    """Hold each input picture, here or beside the picture, to the SHA-256 it had then."""
+def damaged(path: str | Path) -> InputError:
+    """What to say of a request that nothing of ours wrote."""
+    return InputError(f"{path}: the request stored in it is damaged; it cannot be repeated")
+
+
+def find_inputs(picture: Path, inputs: object) -> dict[str, str]:
+    """Where each input picture is, here or beside the picture, with the SHA-256 it had then.
+
+    Raises InputError.
+    """
     from bluerider.images import digest
 
     if not isinstance(inputs, list) or not all(isinstance(one, dict) for one in inputs):
-        raise InputError(f"{picture}: the request stored in it is damaged; it cannot be repeated")
+        raise damaged(picture)
+    places: dict[str, str] = {}
     for one in inputs:
         name, expected = Path(str(one.get("name"))).name, one.get("sha256")
-        found = next((p for p in (Path(name), picture.parent / name) if p.is_file()), None)
-        if found is None:
+        if name == UNNAMED:
+            raise InputError(f"{picture} was made from {name}, no file; it cannot be repeated")
+        found = [p for p in (Path(name), picture.parent / name) if p.is_file()]
+        if not found:
             raise InputError(f"{picture} was made from {name}, which is not here; put it beside it")
-        if digest(found) != expected:
-            raise InputError(f"{picture} was made from another {name} than {found}; restore that")
+        same = [place for place in found if digest(place) == expected]
+        if not same:
+            raise InputError(
+                f"{picture} was made from another {name} than {found[0]}; restore that"
+            )
+        places[name] = str(same[0])
+    return places
+
+
+def find_loras(path: str, loras: list[dict[str, Any]]) -> list[str]:
+    """The LoRA files a picture was painted with, here or beside it, as FILE:SCALE.
+
+    Raises InputError when one is missing or is another one by now.
+    """
+    places = find_inputs(Path(path), loras)
+    return [f"{places[Path(str(one['name'])).name]}:{one.get('scale', 1.0)}" for one in loras]
+
+
+def check_places(jobs: list[Job], loras: tuple[str, ...]) -> None:
+    """Raise InputError for a prompt with `[V]` where no LoRA is given to say what it is."""
+    from bluerider.prompts.identifiers import filled
+
+    for job in jobs:
+        if not loras:
+            filled(job.request.prompt, [])
+            filled(job.request.negative, [])
+            for each in job.request.add:
+                filled(each.words or "", [])
 
 
 def check_model(name: str) -> None:
@@ -123,5 +192,5 @@ def check_model(name: str) -> None:
         return
     raise InputError(
         f"unknown model {shown(name)}{suggestion(name, list(MODELS))}; accepted: "
-        f"{', '.join(MODELS)}, a model's folder, or a hub id such as owner/name"
+        f"{', '.join(MODELS)}, a model's folder or file, or a hub id such as owner/name"
     )

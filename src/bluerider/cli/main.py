@@ -22,11 +22,22 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "generate": Command("bluerider.cli.generate:app", "Paint pictures from words."),
+    "img2img": Command("bluerider.cli.edit:img2img", "Paint a picture over, as words say."),
+    "inpaint": Command("bluerider.cli.edit:inpaint", "Repaint a picture under a mask."),
+    "outpaint": Command("bluerider.cli.edit:outpaint", "Paint on beyond a picture's edges."),
+    "mix": Command("bluerider.cli.edit:mix", "Paint a mix of pictures and words."),
+    "vary": Command("bluerider.cli.edit:vary", "Paint pictures like a picture."),
+    "depth": Command("bluerider.cli.edit:depth", "Paint words into a depth map."),
     "show": Command("bluerider.cli.show:app", "Print the request stored in a picture."),
     "models": Command("bluerider.cli.models:app", "List, show, fetch and verify models."),
+    "convert": Command("bluerider.cli.convert:app", "Write a model in another layout."),
     "evaluate": Command("bluerider.cli.evaluate:app", "Measure how well a model paints."),
     "guide": Command("bluerider.cli.guide:app", "Look things up in the field guide."),
+    "prompt": Command("bluerider.cli.prompt:app", "See what the words of a prompt do."),
     "data": Command("bluerider.cli.data:app", "Prepare data to train on."),
+    "dreambooth": Command(
+        "bluerider.cli.dreambooth:app", "Teach a model a subject from a few pictures."
+    ),
     "train": Command("bluerider.cli.train:app", "Train a model, stage by stage."),
     "completion": Command("bluerider.cli.completion:app", "Complete commands in your shell."),
 }
@@ -53,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
         complain(f"{error.filename or 'the system'}: {error.strerror or error}")
         return 1
     except MemoryError:
-        complain("out of memory; try a smaller --size or model, or --dtype bfloat16")
+        complain("out of memory; try --memory low, a smaller --size or model, or --dtype bfloat16")
         return 1
     except Exception as error:
         if os.environ.get("BLUERIDER_TRACEBACK"):

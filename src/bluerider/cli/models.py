@@ -38,13 +38,13 @@ def list_models(as_json: AsJson = False) -> None:
     longest = {"name": max(map(len, MODELS)), "tasks": 17}
     for title in ("name", "tasks", "parameters", "here", "licence"):
         table.add_column(title, no_wrap=True, min_width=longest.get(title, 10))
-    for model, entry in zip(MODELS.values(), rows, strict=True):
+    for entry in rows:
         here = amount(entry["bytes"], "B") if entry["bytes"] else "no"
         table.add_row(
             entry["id"],
             ", ".join(entry["tasks"]),
             amount(entry["parameters"]),
-            here if model.ready else "not yet",
+            here,
             entry["licence"],
         )
     Console().print(table)
@@ -63,7 +63,6 @@ def show_model(
     model = find(name)
     facts = row(model) | {
         "title": model.title,
-        "ready": model.ready,
         "hub": asdict(model.hub) if model.hub else None,
         "defaults": asdict(model.defaults),
         "networks": asdict(model.shapes) if model.shapes else None,
@@ -93,7 +92,7 @@ def fetch_model(
     from bluerider.weights.load import open_model
 
     files = open_model(name, prior=prior, variant=variant, announce=announce)
-    typer.echo(f"{files.name}: ready in {files.parts['unet'].parent}")
+    typer.echo(f"{files.name}: ready in {files.sources['unet'].place.parent}")
 
 
 @app.command("verify")
@@ -129,8 +128,7 @@ def row(model: "Model") -> dict[str, Any]:
     """
     from bluerider.weights.header import count_parameters
 
-    inside = "*/*.safetensors" if model.hub else "*/*/*.safetensors"
-    weights = [path for place in folders(model) for path in sorted(place.glob(inside))]
+    weights = [path for place in folders(model) for path in stored(place, model)]
     parameters = model.parameters
     if parameters is None and weights:
         parameters = count_parameters(weights)
@@ -146,6 +144,14 @@ def row(model: "Model") -> dict[str, Any]:
     }
 
 
+def stored(folder: Path, model: "Model") -> list[Path]:
+    """The files of weights in a folder of a model."""
+    if model.hub and model.hub.files:
+        files = (folder / name for name in model.hub.files)
+        return [path for path in files if path.suffix in (".pt", ".ckpt", ".bin")]
+    return sorted(folder.glob("*/*.safetensors" if model.hub else "*/*/*.safetensors"))
+
+
 def folders(model: "Model") -> list[Path]:
     """Where a model's files lie on this machine, if they do."""
     if model.hub is None:
@@ -154,7 +160,7 @@ def folders(model: "Model") -> list[Path]:
     from bluerider.weights.store import find_manifest
 
     repos = [repo for repo in (model.hub.decoder, model.hub.prior) if repo]
-    manifests = [find_manifest(repo) for repo in repos]
+    manifests = [find_manifest(repo, model.hub.tag) for repo in repos]
     return [Path(found.root) for found in manifests if found and found.is_there()]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bluerider.cli.jobs import Job
+from bluerider.cli.jobs import Cell, Job
 from bluerider.cli.terminal import printable
 from bluerider.request import Progress, Request, Result
 
@@ -30,10 +30,12 @@ class Report:
     images: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
+    cell: Cell | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, the keys in the order they are promised."""
         return {
+            **({"cell": self.cell.fields} if self.cell else {}),
             "request": self.request.to_json(),
             "images": self.images,
             "seconds": round(self.seconds, 3),
@@ -52,20 +54,21 @@ class Painter:
         self.console = console
         self.stored = stored  # what a picture keeps beside its request
         self.written: list[Path] = []
+        self.said: set[str] = set()
         self.cells: list[tuple[str, Image]] | None = None  # of the contact sheet, when one is asked
 
     def paint(self, jobs: Sequence[Job]) -> list[Report]:
         """Paint and write every job; `written` grows as pictures are whole."""
-        reports = [Report(request=job.request) for job in jobs]
+        reports = [Report(request=job.request, cell=job.cell) for job in jobs]
         total = sum(job.request.n for job in jobs)
         with bar(self.console) as bars:
             single = len(jobs) == 1
             results = self._chunks(jobs[0].request, bars) if single else self._lines(jobs, bars)
             for index, result in results:
                 reports[index].seconds += result.seconds
-                self._write(result, jobs[index].line, reports[index], total)
+                self._write(result, jobs[index].number, reports[index], total)
                 for warning in result.warnings:
-                    self._warn(warning, reports[index], jobs[index].line)
+                    self._warn(warning, reports[index], jobs[index].where)
         return reports
 
     def _chunks(self, request: Request, bars: "Bars") -> Iterator[tuple[int, Result]]:
@@ -91,12 +94,12 @@ class Painter:
             yield index, result
             bars.update(task, advance=len(result.images))
 
-    def _write(self, result: Result, line: int | None, report: Report, total: int) -> None:
+    def _write(self, result: Result, number: int | None, report: Report, total: int) -> None:
         """Write the pictures of a result, each with the request that paints it alone."""
         from bluerider.images import thumbnail, write
 
         for index, (image, seed) in enumerate(zip(result.images, result.seeds, strict=True)):
-            path = self.place.path(seed, line)
+            path = self.place.path(seed, number)
             own: Mapping[str, Any] = {**result.request.at(index).to_json(), **self.stored}
             digest = write(image, path, request=own)
             report.images.append(
@@ -112,13 +115,14 @@ class Painter:
                 self.cells.append((path.stem, thumbnail(image, total)))
             self.written.append(path)
 
-    def _warn(self, warning: str, report: Report, line: int | None) -> None:
+    def _warn(self, warning: str, report: Report, where: str) -> None:
         """Say a warning once."""
         if warning not in report.warnings:
             report.warnings.append(warning)
-            where = "" if line is None else f"line {line}: "
             text = printable(f"bluerider: warning: {where}{warning}")
-            self.console.print(text, style="yellow", markup=False)
+            if text not in self.said:
+                self.said.add(text)
+                self.console.print(text, style="yellow", markup=False)
 
 
 def share(event: Progress, request: Request) -> float:

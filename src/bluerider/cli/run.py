@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bluerider.cli.jobs import Job
+from bluerider.cli.sweeps import Axis
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,15 +22,19 @@ class Run:
 
     out: str
     prior: str | None
+    lora: tuple[str, ...]
     device: str
     dtype: str
+    memory: str
     grid: bool
     as_json: bool
     offline: bool
+    axes: tuple[Axis, ...] = ()  # of a sweep
 
     def stored(self) -> dict[str, str]:
         """What a picture keeps of it for --like to give the same bits: only what was asked for."""
         named = {"device": self.device, "dtype": self.dtype, "prior": self.prior or "auto"}
+        named["memory"] = "auto" if self.memory == "normal" else self.memory
         return {name: value for name, value in named.items() if value != "auto"}
 
 
@@ -75,7 +80,9 @@ def load(model: str, run: Run, console: "Console") -> "Pipeline":
         model,
         device=run.device,
         dtype=run.dtype,
+        memory=run.memory,
         prior=run.prior,
+        lora=run.lora,
         offline=run.offline,
         announce=announce,
     )
@@ -88,7 +95,7 @@ def paint(
     from bluerider.cli.painting import Painter
 
     painter = Painter(pipe, place, console, run.stored())
-    painter.cells = [] if run.grid else None
+    painter.cells = [] if run.grid or run.axes else None
     try:
         reports = painter.paint(jobs)
     except BaseException:  # Ctrl-C too
@@ -97,16 +104,25 @@ def paint(
             console.print(f"{plural(len(painter.written))} written, the last: {last}", markup=False)
         raise
     if painter.cells:
-        write_sheet(painter, place, console)
+        write_sheet(painter, place, console, run.axes)
     return reports
 
 
-def write_sheet(painter: "Painter", place: "Destination", console: "Console") -> None:
-    """The contact sheet beside the pictures, its cells named like their files."""
-    from bluerider.images import sheet, write
+def write_sheet(
+    painter: "Painter", place: "Destination", console: "Console", axes: tuple[Axis, ...]
+) -> None:
+    """The contact sheet beside the pictures: of a sweep its axes labelled, else its cells named
+    like their files.
+    """
+    from bluerider.images import chart, sheet, write
 
     names, cells = zip(*(painter.cells or []), strict=True)
-    write(sheet(cells, captions=names), place.sheet)
+    if axes:
+        across, *down = (axis.shown for axis in axes)
+        page = chart(cells, across=across, down=down[0] if down else [])
+    else:
+        page = sheet(cells, captions=names)
+    write(page, place.sheet)
     console.print(f"contact sheet: {place.sheet}", markup=False)
 
 

@@ -7,6 +7,11 @@ from bluerider.errors import InputError
 from bluerider.request import check_interval, flag, shown
 
 
+def text(name: str, given: str | None) -> str | None:
+    """Text as it stands, None for a flag that was not given."""
+    return given
+
+
 def whole(name: str, text: str | None) -> int | None:
     """A whole number, None for a flag that was not given. Raises InputError."""
     if text is None:

@@ -26,12 +26,13 @@ def target(schedule: Schedule, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
     return signal * noise - rest * x0
 
 
-def simple_loss(output: Tensor, wanted: Tensor) -> Tensor:
-    """Mean squared error of each sample (B,), in float32 or better; channels of a learned
-    variance are left out.
+def simple_loss(output: Tensor, wanted: Tensor, *, absolute: bool = False) -> Tensor:
+    """Mean squared (or absolute) error of each sample (B,), in float32 or better; channels of a
+    learned variance are left out.
     """
     dtype = torch.promote_types(wanted.dtype, torch.float32)
-    return (output[:, : wanted.shape[1]].to(dtype) - wanted.to(dtype)).square().flatten(1).mean(1)
+    error = output[:, : wanted.shape[1]].to(dtype) - wanted.to(dtype)
+    return (error.abs() if absolute else error.square()).flatten(1).mean(1)
 
 
 def min_snr(schedule: Schedule, t: Tensor, gamma: float = 5.0) -> Tensor:

@@ -108,6 +108,27 @@ class Schedule:
             raise InputError(f"spacing: got {spacing!r}; choose from {', '.join(SPACINGS)}")
         return self._list(levels, end)[first:]
 
+    def part(self, steps: list[Step], strength: float) -> list[Step]:
+        """The end of a list of steps that changes a picture by `strength`: 0 none of it, 1 all.
+
+        It begins at the first level whose t lies under strength * length, so that a strength means
+        the same amount of noise in every spacing; over 0 it has one step at least.
+        """
+        levels = len(steps) - 1
+        if strength <= 0:
+            return steps[levels:]
+        skipped = sum(step.t >= strength * self.length for step in steps[:-1])
+        return steps[min(skipped, levels - 1) :]
+
+    def begin(
+        self, steps: list[Step], noise: Tensor, x0: Tensor | None = None, strength: float = 1.0
+    ) -> tuple[Tensor, list[Step]]:
+        """Where sampling starts, and the steps from there: from noise, or from a noised x0."""
+        if x0 is None or strength >= 1:
+            return noise / steps[0].scale, steps
+        steps = self.part(steps, strength)
+        return x0 + steps[0].sigma * noise, steps
+
     def noised(self, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """What the net is trained on: sqrt(alpha_bar) x0 + sqrt(1 - alpha_bar) noise at t (B,)
         (DDPM, eq. 4).

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,27 @@ from PIL import Image
 from bluerider.errors import BlueriderError, InputError
 from bluerider.files import write_whole
 
-JOURNAL = "words.jsonl"
-Key = tuple[str, str]  # language, emoji
+Key = tuple[str, str]  # language, and what tells pictures of a language apart
 
 
 class Journal:
     """`words.jsonl`: what was asked of which model in its first line, then one line a picture.
 
-    A picture is written before its line; a last line torn by a crash is dropped.
+    A picture is written before its line; a last line torn by a crash is dropped. `name` and
+    `fields` are those of the file and of the two parts of a key in it.
     Raises InputError for a folder that holds another evaluation.
     """
 
-    def __init__(self, folder: Path, run: Mapping[str, Any]) -> None:
-        self.folder = folder
-        self.path = folder / JOURNAL
+    def __init__(
+        self,
+        folder: Path,
+        run: Mapping[str, Any],
+        *,
+        name: str = "words",
+        fields: tuple[str, str] = ("language", "emoji"),
+    ) -> None:
+        self.folder, self.fields = folder, fields
+        self.path = folder / f"{name}.jsonl"
         (folder / "pictures").mkdir(parents=True, exist_ok=True)
         if not self.path.is_file():
             write_whole(self.path, line(run))
@@ -45,7 +53,8 @@ class Journal:
             os.truncate(self.path, len(whole))
         try:
             head, *rows = [json.loads(text) for text in whole.splitlines()]
-            done = {(row["language"], row["emoji"]): str(row["prompt"]) for row in rows}
+            first, second = self.fields
+            done = {(row[first], row[second]): str(row["prompt"]) for row in rows}
             return dict(head), done
         except (ValueError, KeyError, TypeError):
             raise BlueriderError(
@@ -53,9 +62,10 @@ class Journal:
             ) from None
 
     def picture_path(self, key: Key) -> Path:
-        """Where a picture lies, named by its language and code points."""
-        points = "_".join(f"{ord(letter):x}" for letter in key[1])
-        return self.folder / "pictures" / f"{key[0]}-{points}.png"
+        """Where a picture lies, named by its key; other letters than a-z by their code points."""
+        parts = re.findall("[a-z]+|[^a-z ]", key[1])
+        named = "_".join(p if p.isascii() and p.isalpha() else f"{ord(p):x}" for p in parts)
+        return self.folder / "pictures" / f"{key[0]}-{named}.png"
 
     def load(self, key: Key, prompt: str) -> Image.Image | None:
         """The picture painted for these words, if there is one that can be read."""
@@ -73,7 +83,7 @@ class Journal:
         image.save(encoded, "PNG")
         write_whole(self.picture_path(key), encoded.getvalue())
         with self.path.open("ab") as file:
-            file.write(line({"language": key[0], "emoji": key[1], "prompt": prompt}))
+            file.write(line({**dict(zip(self.fields, key, strict=True)), "prompt": prompt}))
             file.flush()
             os.fsync(file.fileno())
         self.done[key] = prompt

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +12,13 @@ from PIL import Image
 from bluerider.errors import InputError
 from bluerider.evaluate.crop import Array, crop_square
 from bluerider.evaluate.drawings import Drawings
-from bluerider.evaluate.journal import Journal
+from bluerider.evaluate.journal import Journal, Key
+from bluerider.evaluate.painting import Painter, paint_all
 from bluerider.evaluate.retrieval import Ranks, Score, rank_targets, score, squared_errors
-from bluerider.request import Request, Result
 
 ORDER = "murnau"  # seeds the one order of drawings whose beginning is every language's subset
 OTHERS = 100  # names of a language other than English, unless told
 SMALL = 64  # px; what is kept of a picture for the contact sheets
-
-
-class Painter(Protocol):
-    """What is measured: `bluerider.Pipeline`, or anything that paints requests in order."""
-
-    def generate_many(self, requests: Sequence[Request], *, batch: int) -> Iterator[Result]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +29,11 @@ class Word:
     emoji: str
     prompt: str
     target: int
+
+    @property
+    def key(self) -> Key:
+        """What a journal keeps its picture under."""
+        return self.language, self.emoji
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -122,21 +121,7 @@ def paint_words(
     **fields: Any,
 ) -> Iterator[Painted]:
     """Every word's picture: those the journal holds first, then painted ones, kept as they come."""
-    missing = []
-    for word in words:
-        image = journal.load((word.language, word.emoji), word.prompt) if journal else None
-        if image is None:
-            missing.append(word)
-        else:
-            yield Painted.of(word, image)
-    if not missing:
-        return
-    requests = [Request(prompt=word.prompt, **fields) for word in missing]
-    results = painter.generate_many(requests, batch=batch)
-    for word, result in zip(missing, results, strict=True):
-        image = result.images[0]
-        if journal:
-            journal.keep((word.language, word.emoji), word.prompt, image)
+    for word, image in paint_all(painter, words, journal, batch=batch, **fields):
         yield Painted.of(word, image)
 
 

@@ -12,7 +12,13 @@ MAX_NODES = 100_000
 MAX_DEPTH = 20
 BOOLS = {"true": True, "false": False}
 NUMBER = re.compile(r"[+-]?(\d+|\d+\.\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """A reader that leaves it to `scalar` what a plain word is: tags are not looked at."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        return "tag:yaml.org,2002:str"
 
 
 class FrontMatterError(ValueError):
@@ -72,7 +78,7 @@ def parse(text: str) -> Document:
 def compose(text: str) -> Any:
     """The tree of YAML nodes. Raises FrontMatterError."""
     try:
-        return yaml.compose(text, Loader=LOADER)
+        return yaml.compose(text, Loader=Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "not readable as YAML"

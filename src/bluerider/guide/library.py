@@ -87,7 +87,7 @@ def files(folders: Iterable[Path]) -> list[Path]:
     return [path for folder in folders for path in sorted(folder.glob("*/*.md"))]
 
 
-def load(folders: Sequence[Path] = (SHIPPED,), today: datetime.date | None = None) -> Library:
+def load(folders: Sequence[Path], today: datetime.date | None = None) -> Library:
     """Read and check the records of some folders; with `today`, also what depends on the clock."""
     library = Library()
     for folder in folders:

@@ -14,6 +14,7 @@ SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 ID = re.compile(rf"({'|'.join(words.TYPES)})/({SLUG})")
 URL = re.compile(r"https?://[^\s/?#<>\"]+\.[^\s<>\"]+")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 YEARS = (1800, 2100)
 DATE = r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?"
 
@@ -76,7 +77,7 @@ def check_text(text: str) -> str:
     """Printable text without blanks around it."""
     if not text.strip() or text != text.strip():
         raise refuse("text is empty, or has blanks at its ends")
-    if any(not (c.isprintable() or c in "\n\u200c\u200d") for c in text):
+    if not text.isprintable() and CONTROLS.search(text):
         raise refuse("text holds control characters")
     return text
 

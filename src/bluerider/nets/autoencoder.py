@@ -206,11 +206,22 @@ class Autoencoder(nn.Module):
 
     def moments(self, picture: Tensor) -> tuple[Tensor, Tensor | None]:
         """Mean and, of a Gaussian latent, log variance held to [-30, 20]; neither is scaled."""
-        h = self.quant_conv(self.encoder(picture))
+        return self.posterior(self.quant_conv(self.encoder(picture)))
+
+    def posterior(self, moments: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The moments (B, C or 2C, h, w) apart."""
         if self.config.latent == "codebook":
-            return h, None
-        mean, log_variance = h.chunk(2, dim=1)
+            return moments, None
+        mean, log_variance = moments.chunk(2, dim=1)
         return mean, log_variance.clamp(-30.0, 20.0)
+
+    @staticmethod
+    def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+        """KL divergence of the posterior from a standard normal, summed over each picture (B,)
+        (VAE, Kingma & Welling 2014, appendix B).
+        """
+        terms = mean.square() + log_variance.exp() - 1.0 - log_variance
+        return 0.5 * terms.flatten(1).sum(dim=1)
 
     def encode(self, picture: Tensor, noise: Tensor | None = None) -> Tensor:
         """Picture (B, 3, H, W) in [-1, 1] -> latent; `noise` samples a Gaussian one, without it the
@@ -228,13 +239,16 @@ class Autoencoder(nn.Module):
         z = latent / self.config.scale
         return self.decoder(self.post_quant_conv(z), z)
 
-    def quantize(self, latent: Tensor, commitment: float = 0.25) -> Quantized:
+    def quantize(
+        self, latent: Tensor, commitment: float = 0.25, codebook: float = 1.0
+    ) -> Quantized:
         """Nearest codes (VQ-VAE, van den Oord et al. 2017, eq. 3): loss = commitment |z - sg(e)|^2
-        + |sg(z) - e|^2.
+        + codebook |sg(z) - e|^2. The published MoVQ was trained with 1 and 0.25.
         """
         flat = latent.movedim(1, -1)  # (B, h, w, C)
         codes = torch.cdist(flat.flatten(0, 2), self.codebook.weight).argmin(dim=1)
         near = self.codebook(codes).view_as(flat)
-        loss = commitment * F.mse_loss(near.detach(), flat) + F.mse_loss(near, flat.detach())
+        loss = commitment * F.mse_loss(near.detach(), flat)
+        loss = loss + codebook * F.mse_loss(near, flat.detach())
         passed = flat + (near - flat).detach()
         return Quantized(passed.movedim(-1, 1), codes.view(flat.shape[:-1]), loss)

@@ -26,7 +26,7 @@ class Prior(nn.Module):
         self.blocks = nn.ModuleList(
             Layer(width, config.heads, 4 * width, "gelu", 1e-5) for _ in range(config.layers)
         )
-        self.norm_out = nn.LayerNorm(width)
+        self.norm_out = nn.LayerNorm(width) if config.final_norm else nn.Identity()
         self.proj_out = nn.Linear(width, config.embed_dim)
         self.mean = nn.Parameter(torch.zeros(1, config.embed_dim))
         self.std = nn.Parameter(torch.ones(1, config.embed_dim))

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from bluerider.pipeline.batch import Batch, Event
+from bluerider.pipeline.embeddings import embed
 from bluerider.pipeline.parts import Parts
 from bluerider.pipeline.prior import imagine
+from bluerider.pipeline.words import doubts
 
 Inputs = tuple[Tensor, ...]  # of the conditioner; rows are [uncond; cond], 2B in all
 
@@ -35,26 +37,17 @@ class Kandinsky22:
 
     def read(self, batch: Batch) -> Generator[Event, None, Inputs]:
         """Embeddings (2B, D): of nothing in particular or the negative words, then of the words."""
-        cond = yield from self._embed(batch.prompts, batch.negatives, batch)
+        cond = yield from embed(self.parts, batch)
         uncond = self.parts.zero.expand(len(batch), -1)
-        if any(negative.strip() for negative in batch.negatives):
-            painted = yield from self._embed(batch.negatives, [""] * len(batch), batch)
-            blank = torch.tensor([not n.strip() for n in batch.negatives], device=uncond.device)
+        negatives = batch.decoder_negatives
+        if any(negative.strip() for negative in negatives):
+            nothing = [""] * len(batch)
+            told = imagine(self.parts, negatives, nothing, batch.seeds, batch.settings)
+            painted = yield from told
+            blank = torch.tensor([not n.strip() for n in negatives], device=uncond.device)
             uncond = torch.where(blank[:, None], uncond, painted)
         return (torch.cat([uncond, cond]).to(self.parts.dtype),)
 
     def warnings(self, name: str, text: str) -> list[str]:
-        """The words of a text that the text tower does not read."""
-        _, cut = self.parts.tokenizer.fit(text)
-        length = self.parts.tokenizer.length
-        return [f"{name}: the model reads {length} tokens; cut: {' '.join(cut)}"] if cut else []
-
-    def _embed(
-        self, prompts: list[str], negatives: list[str], batch: Batch
-    ) -> Generator[Event, None, Tensor]:
-        return imagine(self.parts, prompts, negatives, batch.seeds, batch.settings)
-
-
-def reader(parts: Parts) -> Reader:
-    """How the family of these parts reads."""
-    return Kandinsky22(parts)
+        """The words of a text that the text tower does not read, and weights read otherwise."""
+        return doubts(self.parts.tokenizer, name, text)

@@ -1,6 +1,7 @@
 """A model's networks where they work: read on first use, on one device, in one format."""
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -8,25 +9,39 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bluerider.config import AutoencoderConfig
+from bluerider.config import AutoencoderConfig, Compat
 from bluerider.diffusion.schedule import Schedule
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.load import ModelFiles
 
 
 class Parts:
-    """The parts of a model; a stage takes the networks it needs with `using`."""
+    """The parts of a model; a stage takes the networks it needs with `using`.
 
-    def __init__(self, files: ModelFiles, device: torch.device, dtype: torch.dtype) -> None:
+    Where memory is `low` a network is read when a stage takes it and gone when the stage ends.
+    """
+
+    def __init__(
+        self, files: ModelFiles, device: torch.device, dtype: torch.dtype, *, low: bool = False
+    ) -> None:
         self.files = files
         self.device = device
         self.dtype = dtype
+        self.low = low
+        self.constants: dict[str, Any] = {}  # what stages compute once, by name
+        self.compat: Compat | None = None  # ways of a published program to follow
         self._kept: dict[str, Any] = {}
 
     @contextmanager
     def using(self, name: str) -> Iterator[Any]:
         """A network for as long as the block runs; `unet` is the pair (UNet, conditioner)."""
-        yield self.get(name)
+        if not self.low:
+            yield self.get(name)
+            return
+        yield self._load(name)
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def get(self, name: str) -> Any:
         """A network that stays, convolutions channels-last."""
@@ -34,20 +49,43 @@ class Parts:
             self._kept[name] = self._load(name)
         return self._kept[name]
 
+    def lend(self, nets: Mapping[str, Any]) -> None:
+        """Use networks that are at work elsewhere, such as in training."""
+        self._kept.update(nets)
+
+    def adapt(self, files: ModelFiles) -> None:
+        """Go on with other LoRAs; networks that they or the former ones correct are read again."""
+        for lora in (*self.files.loras, *files.loras):
+            for part in lora.factors:
+                self._kept.pop(part, None)
+        self.constants.clear()
+        self.files = files
+
     def _load(self, name: str) -> Any:
-        net = self.files.load(name, dtype=self.dtype, device=self.device)
+        # mT5's states leave float16's range.
+        half = name == "t5" and self.dtype == torch.float16
+        dtype = torch.float32 if half else self.dtype
+        net = self.files.load(name, dtype=dtype, device=self.device)
         if name == "unet":
             return net[0].to(memory_format=torch.channels_last), net[1]
         return net.to(memory_format=torch.channels_last) if name == "autoencoder" else net
 
-    def schedule(self, name: str) -> Schedule:
-        """The noise levels of `schedule` or `prior_schedule`."""
-        return Schedule(self.files.schedule(name))
+    def schedule(self, name: str, sampler: str | None = None) -> Schedule:
+        """The noise levels of `schedule` or `prior_schedule`; a sampler may have its own."""
+        return Schedule(self.files.schedule(name, sampler))
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer of the text tower."""
-        return self.files.tokenizer()
+        """What reads the words first: the prior's tokenizer, or the decoder's."""
+        first = "tokenizer" if "tokenizer" in self.files.parts else "mclip_tokenizer"
+        return self.words(first)
+
+    def words(self, name: str) -> Tokenizer:
+        """A tokenizer by the name of its part."""
+        if name not in self._kept:
+            self._kept[name] = self.files.tokenizer(name)
+        made: Tokenizer = self._kept[name]
+        return made
 
     @cached_property
     def latent(self) -> AutoencoderConfig:

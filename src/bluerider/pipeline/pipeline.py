@@ -10,16 +10,21 @@ from typing import Any, TypeVar
 import torch
 from PIL import Image
 
-from bluerider.catalog import Defaults
+from bluerider.catalog import COMPAT, Defaults
+from bluerider.checks import check_choice, flag
+from bluerider.config import Compat
 from bluerider.devices import choose_device, choose_dtype
 from bluerider.errors import InputError
-from bluerider.images import from_array
+from bluerider.images import Canvas, is_grey, prepare
 from bluerider.nets.autoencoder import Autoencoder
-from bluerider.pipeline.batch import Batch, Event
-from bluerider.pipeline.conditions import reader
-from bluerider.pipeline.drawing import develop, draw
+from bluerider.pipeline.batch import Batch, Event, shared
+from bluerider.pipeline.drawing import draw
+from bluerider.pipeline.latents import develop
 from bluerider.pipeline.parts import Parts
-from bluerider.request import Progress, Request, Result
+from bluerider.pipeline.readers import reader
+from bluerider.pipeline.tasks import check_task
+from bluerider.prompts.identifiers import filled
+from bluerider.request import MEMORY, NEGATIVES, LoraUse, Progress, Request, Result
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.hub import Announce
 from bluerider.weights.load import ModelFiles, open_model
@@ -34,11 +39,6 @@ class Job:
 
     request: Request
     owner: int
-
-    @property
-    def settings(self) -> Request:
-        """What pictures painted in one batch must share."""
-        return replace(self.request, prompt="-", negative="", seed=0)
 
 
 def without_grad(steps: Iterator[T]) -> Iterator[T]:
@@ -57,14 +57,21 @@ def without_grad(steps: Iterator[T]) -> Iterator[T]:
 class Pipeline:
     """A model ready to paint; its networks are read on first use."""
 
-    def __init__(self, files: ModelFiles, *, device: str = "auto", dtype: str = "auto") -> None:
+    def __init__(
+        self,
+        files: ModelFiles,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        memory: str = "normal",
+    ) -> None:
+        check_choice("memory", memory, MEMORY)
         self.files = files
-        check_plain(files)
         self.device = choose_device(device)
-        size = sum(file.stat().st_size for file in files.parts["unet"].glob("*.safetensors")) // 2
-        self.dtype = choose_dtype(dtype, self.device, size)
-        self.parts = Parts(files, self.device, self.dtype)
+        self.dtype = choose_dtype(dtype, self.device, files.bytes("unet") // 2)
+        self.parts = Parts(files, self.device, self.dtype, low=memory == "low")
         self.reader = reader(self.parts)
+        self._canvases: dict[Any, Canvas] = {}
 
     @classmethod
     def load(
@@ -74,14 +81,28 @@ class Pipeline:
         device: str = "auto",
         dtype: str = "auto",
         prior: str | Path | None = None,
+        clip: str | Path | None = None,
+        lora: Sequence[str | Path] = (),
+        memory: str = "normal",
+        compat: str | None = None,
         offline: bool = False,
         announce: Announce | None = None,
     ) -> "Pipeline":
-        """A catalog name, a model folder, a decoder folder or a hub id. Raises InputError,
-        WeightsError, OfflineError.
+        """A catalog name, a model's folder or file or a hub id; LoRAs as FILE[:SCALE]; `clip` for
+        the first files of Kandinsky 2.1, which lack it. With memory `low` each network is there
+        only while it works, and pictures are decoded in strips. compat="original" paints Kandinsky
+        2.0 and 2.1 as their first code did, mistakes and all. Raises InputError, WeightsError,
+        OfflineError.
         """
-        files = open_model(model, prior=prior, offline=offline, announce=announce)
-        return cls(files, device=device, dtype=dtype)
+        files = open_model(model, prior=prior, clip=clip, offline=offline, announce=announce)
+        pipe = cls(files.adapted(lora), device=device, dtype=dtype, memory=memory)
+        pipe.parts.compat = compat_named(compat, files)
+        return pipe
+
+    def adapt(self, lora: Sequence[str | Path] = ()) -> None:
+        """Use these LoRAs from now on; without any, the model is the published one to the bit."""
+        self.files = self.files.adapted(lora)
+        self.parts.adapt(self.files)
 
     @property
     def name(self) -> str:
@@ -164,12 +185,35 @@ class Pipeline:
             request = replace(prompt, **fields) if fields else prompt
         else:
             request = Request(prompt=prompt, **{"model": self.name, **fields})
-        return request.resolve(self.defaults)
+        check_task(self.files, request.task)
+        return self.named(request).resolve(self.defaults)
+
+    def named(self, request: Request) -> Request:
+        """The request with its LoRAs noted and their identifiers in the place of `[V]`."""
+        loras = self.files.loras
+        used = tuple(LoraUse(name=a.name, sha256=a.sha256, scale=a.scale) for a in loras)
+        if request.lora and request.lora != used:
+            names = ", ".join(one.name for one in request.lora)
+            raise InputError(f"the request was made with the LoRA {names}; load it with --lora")
+        words = [lora.identifier for lora in loras]
+        said = {role: text and filled(text, words) for role, text in request.words.items()}
+        add = tuple(
+            each if each.words is None else replace(each, words=filled(each.words, words))
+            for each in request.add
+        )
+        return replace(request, lora=used, add=add, **said)
 
     def warnings(self, request: Request) -> list[str]:
-        """What the user should know: words that do not fit the model."""
-        texts = {"prompt": request.prompt, "negative": request.negative}
-        return [w for name, text in texts.items() for w in self.reader.warnings(name, text)]
+        """What the user should know: words that do not fit the model, and what was made of its
+        pictures.
+        """
+        told: list[str] = []
+        for role, text in request.words.items():
+            if text and (role not in NEGATIVES or text != request.negative):
+                told += self.reader.warnings(flag(role), text)
+        for each in request.add:
+            told += self.reader.warnings("add", each.words) if each.words else []
+        return told + self._canvas(request).notes
 
     def _paint(
         self, requests: Sequence[Request], batch: int
@@ -179,11 +223,12 @@ class Pipeline:
             raise InputError(f"batch: got {batch}; 1 or more is accepted")
         jobs = [Job(r.at(i), owner) for owner, r in enumerate(requests) for i in range(r.n)]
         done = 0
-        for _, group in groupby(jobs, key=lambda job: job.settings):
+        for _, group in groupby(jobs, key=lambda job: shared(job.request)):
             same = list(group)
             for start in range(0, len(same), batch):
                 chunk = same[start : start + batch]
-                told = self._batch(Batch([job.request for job in chunk]))
+                asked = [job.request for job in chunk]
+                told = self._batch(Batch(asked, [self._canvas(each) for each in asked]))
                 for stage, step, steps, value in without_grad(told):
                     event = Progress(
                         stage=stage,
@@ -194,22 +239,44 @@ class Pipeline:
                         total=len(jobs),
                         preview=value if stage == "decoder" else None,
                     )
-                    pictures = [from_array(p) for p in value] if stage == "pixels" else []
+                    pictures = value if stage == "pixels" else []
                     yield event, list(zip(chunk, pictures, strict=False))
                 done += len(chunk)
 
     def _batch(self, batch: Batch) -> Iterator[Event]:
-        """One batch from words to pixels."""
+        """One batch from words and canvases to pictures."""
+        if batch.settled:
+            yield Event("pixels", 1, 1, [canvas.picture for canvas in batch.canvases])
+            return
         inputs = yield from self.reader.read(batch)
         latent = yield from draw(self.parts, batch, inputs)
-        yield Event("pixels", 1, 1, develop(self.parts, latent).numpy())
+        yield Event("pixels", 1, 1, develop(self.parts, batch, latent))
+
+    def _canvas(self, request: Request) -> Canvas:
+        """What a request is painted on; requests on the same picture share it."""
+        geometry = (request.task, request.width, request.height, request.invert_mask)
+        sides = (request.feather, request.left, request.right, request.up, request.down)
+        key = (request.inputs, geometry, sides)
+        if key not in self._canvases:
+            self._canvases = {key: with_depth(request, prepare(request))}
+        return self._canvases[key]
 
 
-def check_plain(files: ModelFiles) -> None:
-    """Whether words alone are enough for this model. Raises InputError for inpainting and depth."""
-    unet, conditioner = files.config("unet")
-    if conditioner.hint or unet.in_channels != files.config("autoencoder").latent_channels:
-        raise InputError(
-            f"{files.name}: this model needs a picture beside the words, which this version cannot "
-            "give it; use the plain model, e.g. kandinsky-2.2"
-        )
+def with_depth(request: Request, canvas: Canvas) -> Canvas:
+    """The canvas, for depth with a depth map in the place of a picture."""
+    if request.depth_model is None or canvas.picture is None or is_grey(canvas.picture):
+        return canvas
+    from bluerider.pipeline.depth import estimate_depth
+
+    return replace(canvas, picture=estimate_depth(request.depth_model, canvas.picture))
+
+
+def compat_named(name: str | None, files: ModelFiles) -> Compat | None:
+    """The ways of a published program, by name; None is our own. Raises InputError."""
+    if name is None:
+        return None
+    check_choice("compat", name, tuple(COMPAT))
+    if files.family not in COMPAT[name]:
+        families = " and ".join(COMPAT[name])
+        raise InputError(f"compat {name}: it is known for {families}, not for {files.name}")
+    return COMPAT[name][files.family]

@@ -9,6 +9,7 @@ from bluerider.diffusion.samplers import rule_named, sample
 from bluerider.pipeline.batch import Event
 from bluerider.pipeline.dice import PRIOR_NOISE, Dice
 from bluerider.pipeline.parts import Parts
+from bluerider.pipeline.words import tell
 from bluerider.request import Request
 
 
@@ -18,16 +19,16 @@ def imagine(
     negatives: Sequence[str],
     seeds: Sequence[int],
     settings: Request,
+    start: Tensor | None = None,
 ) -> Generator[Event, None, Tensor]:
     """Tells every step of the prior; returns the image embeddings (B, D), float32.
 
-    `negatives` are the words of the prior's unconditional half.
+    `negatives` are the words of the prior's unconditional half. From `start`, embeddings (B, D),
+    it goes as far as `settings.prior_strength` says; they are noised in the prior's own space, that
+    is, normalised by its statistics.
     """
     count = len(prompts)
-    tokens = parts.tokenizer([*negatives, *prompts], full=False)
-    ids, mask = (x.to(parts.device) for x in tokens)
-    with parts.using("text") as text:
-        states, pooled = text(ids)
+    states, pooled, mask = tell(parts, [*negatives, *prompts])
     with parts.using("prior") as prior:
 
         def predict(x: Tensor, t: Tensor, both: bool) -> tuple[Tensor | None, Tensor]:
@@ -43,7 +44,9 @@ def imagine(
         scale = 1.0 if settings.prior_guidance is None else settings.prior_guidance
         denoise = Denoiser(predict, schedule, guidance=scale)
         rule = rule_named("ddpm", variance=schedule.config.variance)
-        x = noise() / steps[0].scale
+        x0 = None if start is None else prior.normalise(start.to(parts.dtype)).float()
+        strength = 1.0 if settings.prior_strength is None else settings.prior_strength
+        x, steps = schedule.begin(steps, noise(), x0, strength)
         for index, after, _ in sample(denoise, x, steps, rule, noise):
             x = after
             yield Event("prior", index + 1, len(steps) - 1)

@@ -66,16 +66,19 @@ def is_template(text: str) -> bool:
     return bool(branches(text)) or any(token["name"] for token in TOKEN.finditer(text))
 
 
-def choose(template: str, seed: int, wildcards: Wildcards | None = None) -> str:
+def choose(
+    template: str, seed: int, wildcards: Wildcards | None = None, *, role: str = "prompt"
+) -> str:
     """The prompt a seed makes of a template: the same on every machine, in every batch.
 
     Each place of the template is chosen for itself, so a change in one leaves the others as they
-    were. Weights and backslashes pass through. Raises InputError for an unknown wildcard, one that
-    leads to itself, and a prompt that grows beyond MAX_TEXT characters.
+    were, and so does a text in another role. Weights and backslashes pass through. Raises
+    InputError for an unknown wildcard, one that leads to itself, and a prompt that grows beyond
+    MAX_TEXT characters.
     """
 
     def pick(place: str, count: int) -> int:
-        key = blake2b(f"{seed}/{place}".encode(), digest_size=8).digest()
+        key = blake2b(f"{role}/{seed}/{place}".encode(), digest_size=8).digest()
         return int.from_bytes(key, "big") % count
 
     return Template(wildcards, pick).fill(template)

@@ -28,6 +28,7 @@ COMPONENTS = (
 ROOT_FILES = ("model_index.json", "README.md", "LICENSE", "LICENSE.md", "bluerider.json")
 TEXT_SUFFIXES = (".json", ".txt", ".model")
 STEMS = ("diffusion_pytorch_model", "model")
+PICKLES = (".bin", ".ckpt", ".pt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,42 +58,57 @@ def fetch(
     offline: bool = False,
     announce: Announce | None = None,
     advice: str | None = None,
+    files: tuple[str, ...] = (),
 ) -> Path:
     """The folder of a repository's files, fetched once and checked against the hashes the hub
     announces.
 
+    `files` names them where the repository is no diffusers pipeline; a tokenizer's are in one of
+    several forms, and those that are not there are left out.
     `advice` is the name to put into "bluerider models fetch ..." when the network may not be used.
     Raises OfflineError when something has to be fetched and cannot be, WeightsError when what came
     is not what was announced.
     """
     if not is_repo(repo):
         raise InputError(f"{repo!r} is not a hub repository; the form is owner/name")
-    manifest = find_manifest(repo, variant)
+    tag = variant if not files else Path(files[0]).stem
+    manifest = find_manifest(repo, tag)
     if manifest and manifest.is_there() and revision in (manifest.revision, manifest.commit):
         return Path(manifest.root)
     if offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
-        return kept_by_others(repo, revision, advice or repo)
+        return kept_by_others(repo, revision, advice or repo, files)
     info = described(repo, revision)
-    files = chosen(info.siblings or [], variant, repo)
+    siblings = info.siblings or []
+    picked = named(siblings, files, repo) if files else chosen(siblings, variant, repo)
     if announce is not None:
         announce(
             Announcement(
                 repo=repo,
                 commit=info.sha,
                 licence=licence(info),
-                files=len(files),
-                bytes=sum(file.size for file in files),
+                files=len(picked),
+                bytes=sum(file.size for file in picked),
             )
         )
-    root = [download(repo, info.sha, file) for file in files][0]
+    root = [download(repo, info.sha, file) for file in picked][0]
     manifest = Manifest(
-        repo=repo, revision=revision, commit=info.sha, root=str(root), files=tuple(files)
+        repo=repo, revision=revision, commit=info.sha, root=str(root), files=tuple(picked)
     )
-    manifest.save(variant)
+    manifest.save(tag)
     return root
 
 
-def kept_by_others(repo: str, revision: str, advice: str) -> Path:
+def named(siblings: Iterable[Any], files: tuple[str, ...], repo: str) -> list[Announced]:
+    """The files of a release, by name; of the tokenizers' those that were published."""
+    table = {file.rfilename: file for file in siblings}
+    absent = [name for name in files if name not in table]
+    lost = [n for n in absent if n.endswith((*PICKLES, "/config.json"))]
+    if lost:
+        raise WeightsError(f"{repo}: the hub no longer has {', '.join(lost)}")
+    return [announced(table[name]) for name in files if name in table]
+
+
+def kept_by_others(repo: str, revision: str, advice: str, files: tuple[str, ...] = ()) -> Path:
     """What other software left in the hub's cache, when nothing may be fetched."""
     from huggingface_hub import snapshot_download
 
@@ -100,7 +116,8 @@ def kept_by_others(repo: str, revision: str, advice: str) -> Path:
         folder = Path(snapshot_download(repo, revision=revision, local_files_only=True))
     except (OSError, ValueError):
         folder = None
-    if folder is None or not (folder / "model_index.json").is_file():
+    wanted = files[:1] or ("model_index.json",)
+    if folder is None or not (folder / wanted[0]).is_file():
         raise OfflineError(
             f"{advice} is not on this machine and nothing may be fetched; "
             f"where there is a network run: bluerider models fetch {advice}"
@@ -180,7 +197,7 @@ def weights(component: str, inside: list[str], variant: str | None, repo: str) -
             if index in inside:
                 part = re.compile(rf"{component}/{stem}-\d+-of-\d+{re.escape(infix)}\.safetensors")
                 return [index, *(name for name in inside if part.fullmatch(name))]
-    pickles = [name for name in inside if name.endswith((".bin", ".ckpt", ".pt"))]
+    pickles = [name for name in inside if name.endswith(PICKLES)]
     if pickles:
         raise WeightsError(
             f"{repo}: publishes {pickles[0]} as a pickle only, which is not opened; "

@@ -8,6 +8,7 @@ linear layers).
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 
 import torch
@@ -58,6 +59,23 @@ def unpointed(axes: int) -> Operation:
     return Operation(split, join)
 
 
+def stacked(pieces: int) -> Operation:
+    """Projections fused one after the other, as torch's own attention has them."""
+    return Operation(split=lambda tensor: tensor.chunk(pieces), join=torch.cat)
+
+
+def turned() -> Operation:
+    """A matrix that stands to the right of its input <-> a linear layer's."""
+    return Operation(
+        split=lambda tensor: (tensor.t(),), join=lambda parts: parts[0].t().contiguous()
+    )
+
+
+def rowed() -> Operation:
+    """A vector <-> a matrix of one row."""
+    return Operation(split=lambda tensor: (tensor[None],), join=lambda parts: parts[0][0])
+
+
 KEEP = Operation(split=lambda tensor: (tensor,), join=lambda parts: parts[0])
 
 
@@ -89,12 +107,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class Keymap:
-    """The rules of one layout; `ignored` are published names that carry nothing (position
-    counters).
+    """The rules of one layout.
+
+    `ignored` are published names that carry nothing our networks need (position counters, tables
+    of a schedule), as shell patterns; `older` are spellings of earlier files, as pairs of a regular
+    expression and its replacement.
     """
 
     rules: tuple[Rule, ...]
     ignored: tuple[str, ...] = ()
+    older: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def forward(self) -> list[tuple[re.Pattern[str], Rule]]:
@@ -125,7 +147,13 @@ class Keymap:
 
     def is_ignored(self, published: str) -> bool:
         """Whether a published name carries nothing."""
-        return published in self.ignored
+        return any(fnmatchcase(published, form) for form in self.ignored)
+
+    def today(self, published: str) -> str:
+        """A published name in today's spelling."""
+        for pattern, replacement in self.older:
+            published = re.sub(pattern, replacement, published)
+        return published
 
     def read(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Published tensors under our names; raises KeyError naming one that no rule knows."""
@@ -133,7 +161,7 @@ class Keymap:
         for name, tensor in tensors.items():
             if self.is_ignored(name):
                 continue
-            found = self.ours(name)
+            found = self.ours(self.today(name))
             if found is None:
                 raise KeyError(name)
             result.update(zip(found[0], found[1].split(tensor), strict=True))
@@ -181,9 +209,14 @@ def nested(published: str, ours: str, rules: Iterable[Rule]) -> list[Rule]:
     ]
 
 
-def placed(ours: str, rules: list[Rule]) -> list[Rule]:
+def placed(ours: str, rules: Iterable[Rule]) -> list[Rule]:
     """Rules whose networks stand under a name on our side only."""
     return [
         Rule(rule.published, tuple(f"{ours}.{name}" for name in rule.ours), rule.operation)
         for rule in rules
     ]
+
+
+def under(published: str, rules: Iterable[Rule]) -> list[Rule]:
+    """Rules whose networks stand under a name on the published side only."""
+    return [Rule(f"{published}.{rule.published}", rule.ours, rule.operation) for rule in rules]

@@ -1,5 +1,8 @@
-"""The layouts of diffusers and transformers, as rules: one table a network of Kandinsky 2.2."""
+"""The layouts of diffusers and transformers, as rules: one table a network."""
 
+from typing import Any
+
+from bluerider.config import AutoencoderConfig, ConditionerConfig, UNetConfig
 from bluerider.weights.keymaps import Keymap, Rule, nested, placed, rename
 
 RES = rename(
@@ -37,17 +40,18 @@ def middle(res: list[Rule], attn: list[Rule]) -> list[Rule]:
 
 
 CONV = rename(("conv", "conv"))
-TORSO = [
-    *rename(
-        ("time_embedding.linear_1", "time.0"),
-        ("time_embedding.linear_2", "time.2"),
-        ("conv_in", "conv_in"),
-        ("conv_norm_out", "norm_out"),
-        ("conv_out", "conv_out"),
+CROSS = [
+    *rename(("norm", "norm"), ("proj_in", "proj_in"), ("proj_out", "proj_out")),
+    *nested(
+        "transformer_blocks.{k}",
+        "blocks.{k}",
+        [
+            *rename(("norm1", "norm1"), ("norm2", "norm2"), ("norm3", "norm3")),
+            *nested("attn1", "attn1", QKV),
+            *nested("attn2", "attn2", QKV),
+            *rename(("ff.net.0.proj", "mlp.in_"), ("ff.net.2", "mlp.out")),
+        ],
     ),
-    *levels(RES, JOINT, RES, "down"),
-    *middle(RES, JOINT),
-    *levels(RES, JOINT, RES, "up"),
 ]
 IMAGE_CONDITIONER = rename(
     ("encoder_hid_proj.image_embeds", "tokens.linear"),
@@ -56,10 +60,39 @@ IMAGE_CONDITIONER = rename(
     ("add_embedding.image_norm", "pooled.norm"),
     ("add_embedding.input_hint_block.{i}", "hint.{i}"),
 )
+TEXT_IMAGE_CONDITIONER = rename(
+    ("encoder_hid_proj.image_embeds", "tokens.linear"),
+    ("encoder_hid_proj.text_proj", "text"),
+    ("add_embedding.text_proj", "pooled.linear"),
+    ("add_embedding.text_norm", "pooled.norm"),
+    ("add_embedding.image_proj", "image"),
+)
+CONDITIONERS: dict[str, list[Rule]] = {
+    "image": IMAGE_CONDITIONER,
+    "text_image": TEXT_IMAGE_CONDITIONER,
+    "none": [],
+}
 
 
-UNET = Keymap((*placed("unet", TORSO), *placed("conditioner", IMAGE_CONDITIONER)))
-"""diffusers' UNet2DConditionModel of Kandinsky 2.2, which holds our U-Net and its conditioner."""
+def unet(config: UNetConfig, conditioner: ConditionerConfig) -> Keymap:
+    """diffusers' UNet2DConditionModel, which holds our U-Net and its conditioner."""
+    attn = JOINT if config.attention == "joint" else CROSS
+    resample = RES if config.resample == "residual" else CONV
+    torso = [
+        *rename(
+            ("time_embedding.linear_1", "time.0"),
+            ("time_embedding.linear_2", "time.2"),
+            ("conv_in", "conv_in"),
+            ("conv_norm_out", "norm_out"),
+            ("conv_out", "conv_out"),
+        ),
+        *levels(RES, attn, resample, "down"),
+        *middle(RES, attn),
+        *levels(RES, attn, resample, "up"),
+    ]
+    rules = CONDITIONERS.get(conditioner.kind, [])
+    return Keymap((*placed("unet", torso), *placed("conditioner", rules)))
+
 
 PRIOR = Keymap(
     tuple(
@@ -106,34 +139,29 @@ QUANT = rename(
     ("post_quant_conv", "post_quant_conv"),
     ("quantize.embedding", "codebook"),
 )
-AUTOENCODER = Keymap(
-    tuple(
-        [
-            *QUANT,
-            *nested(
-                "encoder",
-                "encoder",
-                [
-                    *ENDS,
-                    *rename(("conv_norm_out", "norm_out")),
-                    *levels(PLAIN_RES, PLAIN_ATTN, CONV, "down"),
-                    *middle(PLAIN_RES, PLAIN_ATTN),
-                ],
-            ),
-            *nested(
-                "decoder",
-                "decoder",
-                [
-                    *ENDS,
-                    *nested("conv_norm_out", "norm_out", SPATIAL),
-                    *levels(SPATIAL_RES, SPATIAL_ATTN, CONV, "up"),
-                    *middle(SPATIAL_RES, SPATIAL_ATTN),
-                ],
-            ),
-        ]
-    )
+OLDER_ATTN = (  # attention of a KL autoencoder before diffusers 0.17
+    (r"(attentions\.\d+)\.query\.", r"\1.to_q."),
+    (r"(attentions\.\d+)\.key\.", r"\1.to_k."),
+    (r"(attentions\.\d+)\.value\.", r"\1.to_v."),
+    (r"(attentions\.\d+)\.proj_attn\.", r"\1.to_out.0."),
 )
-"""diffusers' VQModel with spatial norms (MoVQ)."""
+
+
+def autoencoder(config: AutoencoderConfig) -> Keymap:
+    """diffusers' VQModel with spatial norms (MoVQ), or AutoencoderKL."""
+    spatial = config.norm == "spatial"
+    res, attn = (SPATIAL_RES, SPATIAL_ATTN) if spatial else (PLAIN_RES, PLAIN_ATTN)
+    last = nested("conv_norm_out", "norm_out", SPATIAL) if spatial else []
+    plain = rename(("conv_norm_out", "norm_out"))
+    encoder = [
+        *ENDS,
+        *plain,
+        *levels(PLAIN_RES, PLAIN_ATTN, CONV, "down"),
+        *middle(PLAIN_RES, PLAIN_ATTN),
+    ]
+    decoder = [*ENDS, *(last or plain), *levels(res, attn, CONV, "up"), *middle(res, attn)]
+    rules = [*QUANT, *nested("encoder", "encoder", encoder), *nested("decoder", "decoder", decoder)]
+    return Keymap(tuple(rules), older=() if spatial else OLDER_ATTN)
 
 
 def clip_layers(tower: str) -> list[Rule]:
@@ -166,9 +194,12 @@ TEXT = Keymap(
             *clip_layers("text_model"),
         ]
     ),
-    ignored=("text_model.embeddings.position_ids",),
+    ignored=("*embeddings.position_ids", "vision_model.*", "visual_projection.*", "logit_scale"),
+    older=((r"^(embeddings|encoder|final_layer_norm)\.", r"text_model.\1."),),
 )
-"""transformers' CLIPTextModelWithProjection."""
+"""transformers' CLIPTextModel, with a projection or without (whose own files leave out
+text_model), or the half of a whole CLIPModel.
+"""
 
 VISION = Keymap(
     tuple(
@@ -184,8 +215,77 @@ VISION = Keymap(
             *clip_layers("vision_model"),
         ]
     ),
-    ignored=("vision_model.embeddings.position_ids",),
+    ignored=("*embeddings.position_ids", "text_model.*", "text_projection.*", "logit_scale"),
 )
-"""transformers' CLIPVisionModelWithProjection."""
+"""transformers' CLIPVisionModelWithProjection, or the half of a whole CLIPModel."""
 
-KEYMAPS = {"unet": UNET, "prior": PRIOR, "autoencoder": AUTOENCODER, "text": TEXT, "image": VISION}
+MCLIP = Keymap(
+    tuple(
+        [
+            *rename(
+                ("transformer.embeddings.word_embeddings", "embed"),
+                ("transformer.embeddings.position_embeddings", "positions"),
+                ("transformer.embeddings.token_type_embeddings", "types"),
+                ("transformer.embeddings.LayerNorm", "norm_in"),
+                ("transformer.pooler.dense", "pooler"),
+                ("LinearTransformation", "head"),
+            ),
+            *nested(
+                "transformer.encoder.layer.{i}",
+                "layers.{i}",
+                rename(
+                    ("attention.self.query", "attn.q"),
+                    ("attention.self.key", "attn.k"),
+                    ("attention.self.value", "attn.v"),
+                    ("attention.output.dense", "attn.out"),
+                    ("attention.output.LayerNorm", "norm1"),
+                    ("intermediate.dense", "mlp.in_"),
+                    ("output.dense", "mlp.out"),
+                    ("output.LayerNorm", "norm2"),
+                ),
+            ),
+        ]
+    ),
+    ignored=("transformer.embeddings.position_ids",),
+)
+"""The MultilingualCLIP of Kandinsky 2.0 and 2.1 (XLM-RoBERTa in transformers' names)."""
+
+T5 = Keymap(
+    tuple(
+        [
+            *rename(
+                ("shared", "embed"),
+                ("encoder.block.0.layer.0.SelfAttention.relative_attention_bias", "distances"),
+                ("encoder.final_layer_norm", "norm_out"),
+            ),
+            *nested(
+                "encoder.block.{i}",
+                "layers.{i}",
+                rename(
+                    ("layer.0.layer_norm", "norm1"),
+                    ("layer.0.SelfAttention.q", "attn.q"),
+                    ("layer.0.SelfAttention.k", "attn.k"),
+                    ("layer.0.SelfAttention.v", "attn.v"),
+                    ("layer.0.SelfAttention.o", "attn.out"),
+                    ("layer.1.layer_norm", "norm2"),
+                    ("layer.1.DenseReluDense.wi_0", "gate"),
+                    ("layer.1.DenseReluDense.wi_1", "in_"),
+                    ("layer.1.DenseReluDense.wo", "out"),
+                ),
+            ),
+        ]
+    ),
+    ignored=("decoder.*", "lm_head.*", "encoder.embed_tokens.weight"),  # the last is `shared` again
+)
+"""transformers' MT5EncoderModel, or the encoder's half of the whole model."""
+
+FIXED = {"prior": PRIOR, "text": TEXT, "image": VISION, "mclip": MCLIP, "t5": T5}
+
+
+def keymap(kind: str, config: Any) -> Keymap:
+    """The published names of a network; for `unet` config is the pair (UNetConfig,
+    ConditionerConfig).
+    """
+    if kind == "unet":
+        return unet(*config)
+    return autoencoder(config) if kind == "autoencoder" else FIXED[kind]

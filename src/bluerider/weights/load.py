@@ -3,23 +3,26 @@ read.
 """
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bluerider import catalog
 from bluerider.catalog import Defaults
 from bluerider.config import ScheduleConfig
 from bluerider.errors import InputError, WeightsError
 from bluerider.tokenizers import Tokenizer
-from bluerider.weights.configs import read_config
+from bluerider.weights.families import FAMILIES, NETS, Folder, of_pipeline, pipelines
 from bluerider.weights.fields import Fields, read_json
 from bluerider.weights.hub import Announce, fetch, is_repo
-from bluerider.weights.net import find_weights, load_net
+from bluerider.weights.layouts import keymap
+from bluerider.weights.lora import Adapter, Target, read_lora, scaled
+from bluerider.weights.net import BUILDERS, Source, folder_source, load_net, read_net
+from bluerider.weights.released import find_release
 from bluerider.weights.schedules import read_schedule
 from bluerider.weights.tokens import load_tokenizer
 from bluerider.weights.zero import zero_embedding
@@ -27,40 +30,35 @@ from bluerider.weights.zero import zero_embedding
 __all__ = ["ModelFiles", "load_net", "open_model"]
 
 EMBEDDED = Path(__file__).parents[1] / "embedded"
-DECODERS = (
-    "KandinskyV22Pipeline",
-    "KandinskyV22Img2ImgPipeline",
-    "KandinskyV22InpaintPipeline",
-    "KandinskyV22ControlnetPipeline",
-    "KandinskyV22ControlnetImg2ImgPipeline",
-)
-PRIORS = ("KandinskyV22PriorPipeline", "KandinskyV22PriorEmb2EmbPipeline")
-DECODER_PARTS = {"unet": "unet", "autoencoder": "movq", "schedule": "scheduler"}
-PRIOR_PARTS = {
-    "tokenizer": "tokenizer",
-    "text": "text_encoder",
-    "image": "image_encoder",
-    "prior": "prior",
-    "prior_schedule": "scheduler",
-}
-NETS = ("text", "image", "prior", "unet", "autoencoder")
+READERS = {"tokenizer": "text", "mclip_tokenizer": "mclip", "t5_tokenizer": "t5"}
+ADAPTED = ("unet", "prior", "text")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFiles:
-    """The folders of a model's parts: tokenizer, text, image, prior, prior_schedule, unet,
-    autoencoder, schedule.
+    """A model's parts and where they stand.
+
+    Every family has unet, autoencoder and schedule. Kandinsky 2.1 and 2.2 have tokenizer, text,
+    image, prior and prior_schedule; 2.1 and 2.0 mclip and mclip_tokenizer, 2.0 also t5 and
+    t5_tokenizer; Stable Diffusion tokenizer and text.
     """
 
     name: str
     family: str
     licence: str
     defaults: Defaults
-    parts: Mapping[str, Path]
+    parts: Mapping[str, Path]  # folders, or files where a part has one of its own
+    sources: Mapping[str, Source]
+    schedules: Mapping[str, ScheduleConfig] = field(default_factory=dict)  # where no file tells
+    loras: tuple[Adapter, ...] = ()  # merged into what is loaded
 
     def config(self, part: str) -> Any:
         """The shape of a network part; for `unet` the pair (UNetConfig, ConditionerConfig)."""
-        return read_config(self.parts[part], part)
+        return self.sources[part].config
+
+    def bytes(self, part: str) -> int:
+        """Size of a network part's files."""
+        return self.sources[part].bytes
 
     def load(
         self,
@@ -69,20 +67,55 @@ class ModelFiles:
         dtype: torch.dtype | None = None,
         device: str | torch.device = "cpu",
     ) -> Any:
-        """A network part; for `unet` the pair (UNet, conditioner)."""
-        return load_net(self.parts[part], part, dtype=dtype, device=device)
+        """A network part with the LoRAs merged into it; for `unet` the pair (UNet, conditioner)."""
+        net = read_net(self.sources[part], dtype=dtype, device=device)
+        for lora in self.loras:
+            lora.merge(part, whole(net))
+        return net
 
-    def tokenizer(self) -> Tokenizer:
-        """The tokenizer of the text tower."""
-        return load_tokenizer(self.parts["tokenizer"], self.config("text"))
+    def adapted(self, given: Sequence[str | Path]) -> "ModelFiles":
+        """The same files with these LoRAs, each FILE[:SCALE], in the place of any before.
 
-    def schedule(self, part: str) -> ScheduleConfig:
-        """The noise levels of `schedule` or `prior_schedule`."""
-        return read_schedule(self.parts[part])
+        Raises InputError for one that is made for another model, WeightsError for a damaged one.
+        """
+        targets = self.targets() if given else {}
+        loras = tuple(read_lora(*scaled(one), targets, self.name) for one in given)
+        return replace(self, loras=loras)
+
+    def targets(self) -> dict[str, Target]:
+        """The parts that LoRAs correct."""
+        return {
+            part: Target.of(
+                lambda part=part: BUILDERS[part](self.config(part)),
+                keymap(part, self.config(part)),
+            )
+            for part in ADAPTED
+            if part in self.sources
+        }
+
+    def tokenizer(self, part: str = "tokenizer") -> Tokenizer:
+        """The tokenizer of a text encoder."""
+        return load_tokenizer(self.parts[part], self.config(READERS[part]))
+
+    def schedule(self, part: str, sampler: str | None = None) -> ScheduleConfig:
+        """The noise levels of `schedule` or `prior_schedule`.
+
+        Kandinsky 2.0 and 2.1 limit x0 and know a learned variance in their ddpm sampler alone: ask
+        with `sampler` to get them there.
+        """
+        special = f"{sampler}_{part}"
+        if special in self.schedules or special in self.parts:
+            part = special
+        return self.schedules[part] if part in self.schedules else read_schedule(self.parts[part])
 
     def zero_embedding(self) -> Tensor:
         """The embedding (1, D) of the zero picture, float32."""
-        return zero_embedding(self.parts["image"], self.parts["image"].parent)
+        return zero_embedding(self.sources["image"], self.parts["image"].parent)
+
+
+def whole(net: Any) -> nn.Module:
+    """A network part as one module, named as its keymap names it."""
+    return nn.ModuleDict({"unet": net[0], "conditioner": net[1]}) if isinstance(net, tuple) else net
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +126,17 @@ class Fetching:
     variant: str | None = None
     announce: Announce | None = None
 
-    def folder(self, repo: str, revision: str = "main", advice: str | None = None) -> Path:
-        """A repository's folder on this machine."""
+    def folder(
+        self,
+        repo: str,
+        revision: str = "main",
+        advice: str | None = None,
+        files: tuple[str, ...] = (),
+    ) -> Path:
+        """A repository's folder on this machine; of `files` only these."""
         return fetch(
             repo,
+            files=files,
             revision=revision,
             variant=self.variant,
             offline=self.offline,
@@ -109,38 +149,81 @@ def open_model(
     given: str | Path,
     *,
     prior: str | Path | None = None,
+    clip: str | Path | None = None,
     offline: bool = False,
     variant: str | None = None,
     announce: Announce | None = None,
 ) -> ModelFiles:
-    """The files of a model: a catalog name, a folder with prior/ and decoder/, a decoder folder, or
-    a hub id.
+    """The files of a model: a catalog name, a hub id, a folder (ours, a diffusers pipeline's, or
+    the first releases of Kandinsky 2.0 and 2.1), or a single file.
 
-    `prior` (a folder or hub id) is for decoders whose card names none. Raises InputError for what
-    cannot be a model, WeightsError for a damaged one, OfflineError where something would have to be
-    fetched.
+    `prior` (a folder or hub id) is for decoders whose card names none, `clip` (a folder) for the
+    first files of Kandinsky 2.1, which lack it. Raises InputError for what cannot be a model,
+    WeightsError for a damaged one, OfflineError where something would have to be fetched.
     """
     fetching = Fetching(offline=offline, variant=variant, announce=announce)
+    place, unet = release_place(given, fetching)
+    found = find_release(place, clip_folder(clip, fetching), unet) if place else None
+    if found is not None:
+        if prior is not None:
+            raise InputError(f"{given}: holds all it needs; it takes no other prior")
+        check_fit(found.sources)
+        return described(
+            given, found.family, found.home, found.parts, found.sources, found.schedules
+        )
+    if clip is not None:
+        raise InputError(f"{given}: has its own CLIP; --clip is for the first files of 2.1")
     decoder, home = decoder_folder(given, fetching)
-    if prior is not None:
-        source = prior_folder(prior, fetching)
+    family = family_of(decoder)
+    layout = FAMILIES[family]
+    parts = gather(decoder, layout.decoder, "decoder")
+    if layout.prior is None:
+        if prior is not None:
+            raise InputError(f"{given}: {family} has no prior, so it takes none")
     else:
-        source = home or prior_of(decoder, fetching)
-    parts = {
-        **gather(decoder, DECODERS, DECODER_PARTS, "decoder"),
-        **gather(source, PRIORS, PRIOR_PARTS, "prior"),
-    }
-    check_fit(parts)
-    return described(given, decoder, parts)
+        if prior is not None:
+            source = prior_folder(prior, fetching)
+        else:
+            source = home or prior_of(decoder, fetching)
+        parts |= gather(source, layout.prior, "prior")
+    sources = {part: folder_source(parts[part], part) for part in parts if part in NETS}
+    check_fit(sources)
+    return described(given, family, decoder, parts, sources)
+
+
+def release_place(given: str | Path, fetching: Fetching) -> tuple[Path | None, str | None]:
+    """Where a release may stand, and its decoder file where the catalog says which."""
+    model = catalog.MODELS.get(str(given)) if isinstance(given, str) else None
+    if model is not None:
+        if model.hub is None or not model.hub.files:
+            return None, None
+        folder = fetching.folder(
+            model.hub.decoder, model.hub.revision, model.name, files=model.hub.files
+        )
+        return folder, Path(model.hub.files[0]).stem
+    return (Path(given), None) if given and os.path.exists(given) else (None, None)
+
+
+def clip_folder(given: str | Path | None, fetching: Fetching) -> Path | None:
+    """CLIP's folder or file."""
+    if given is None or os.path.exists(given):
+        return None if given is None else Path(given)
+    raise InputError(f"no CLIP {str(given)[:80]!r}; a folder or a file is accepted")
+
+
+def family_of(decoder: Path) -> str:
+    """The family of a decoder's folder, as its model_index.json says."""
+    path = decoder / "model_index.json"
+    named = Fields(read_json(path), path).choice("_class_name", pipelines())
+    family = of_pipeline(named)
+    assert family is not None
+    return family
 
 
 def decoder_folder(given: str | Path, fetching: Fetching) -> tuple[Path, Path | None]:
     """The decoder's folder and, where the same place holds one, the prior's."""
     if isinstance(given, str) and given in catalog.MODELS:
         model = catalog.find(given)
-        if not model.ready:
-            ready = ", ".join(name for name, known in catalog.MODELS.items() if known.ready)
-            raise InputError(f"{given} cannot be loaded by this version; it loads {ready}")
         if model.hub is None:
             return halves(EMBEDDED / given)
         decoder = fetching.folder(model.hub.decoder, model.hub.revision, given)
@@ -148,8 +231,6 @@ def decoder_folder(given: str | Path, fetching: Fetching) -> tuple[Path, Path | 
         return decoder, prior or None
     if given and os.path.isdir(given):
         return halves(Path(given))
-    if given and os.path.isfile(given):
-        raise InputError(f"{given}: a file; the folder of a model is needed")
     if isinstance(given, str) and is_repo(given):
         return fetching.folder(given), None
     raise InputError(
@@ -164,8 +245,8 @@ def halves(path: Path) -> tuple[Path, Path | None]:
         return path / "decoder", path / "prior"
     if not (path / "model_index.json").is_file():
         raise WeightsError(
-            f"{path}: no model here; prior/ and decoder/, or a decoder's model_index.json, "
-            "are needed"
+            f"{path}: no model here; prior/ and decoder/, a model_index.json, or the files of a "
+            "release of Kandinsky 2.0 or 2.1 are needed"
         )
     beside = path.parent / "prior"
     return path, beside if (beside / "model_index.json").is_file() else None
@@ -200,28 +281,51 @@ def prior_of(decoder: Path, fetching: Fetching) -> Path:
     return fetching.folder(named)
 
 
-def gather(
-    folder: Path, pipelines: tuple[str, ...], names: Mapping[str, str], what: str
-) -> dict[str, Path]:
+def gather(folder: Path, layout: Folder, what: str) -> dict[str, Path]:
     """The part folders of one pipeline, each of which must exist; networks must hold weights."""
     path = folder / "model_index.json"
-    Fields(read_json(path), path).choice("_class_name", pipelines)
-    parts = {part: folder / name for part, name in names.items()}
+    Fields(read_json(path), path).choice("_class_name", layout.pipelines)
+    parts = {part: folder / name for part, name in layout.parts.items()}
     missing = [f"{place.name}/" for place in parts.values() if not place.is_dir()]
     if missing:
         raise WeightsError(f"{folder}: the {what} lacks {', '.join(missing)}")
-    for part in parts:
-        if part in NETS:
-            find_weights(parts[part])
-    return parts
+    extra = {part: folder / name for part, name in layout.extra.items()}
+    return parts | {part: place for part, place in extra.items() if place.is_dir()}
 
 
-def check_fit(parts: Mapping[str, Path]) -> None:
-    """Whether prior and decoder speak of the same embedding, read from their configs alone."""
-    unet, conditioner = read_config(parts["unet"], "unet")
-    prior, text = read_config(parts["prior"], "prior"), read_config(parts["text"], "text")
-    image = read_config(parts["image"], "image")
-    wanted = conditioner.image_dim
+def check_fit(sources: Mapping[str, Source]) -> None:
+    """Whether the parts speak of the same embeddings, tokens and latent, from their shapes alone.
+
+    Raises WeightsError naming the part that does not fit.
+    """
+    unet, conditioner = sources["unet"].config
+    if "prior" in sources:
+        check_prior(sources, conditioner.image_dim)
+    widths = {
+        "mclip": (conditioner.text_dim, conditioner.pooled_dim or None),
+        "t5": (conditioner.text_dim2, None),
+    }
+    if conditioner.kind == "none":
+        widths["text"] = (unet.context_dim, None)
+    for part, (wanted, pooled) in widths.items():
+        if part not in sources:
+            continue
+        config = sources[part].config
+        if config.width != wanted or (pooled and config.embed_dim != pooled):
+            raise WeightsError(
+                f"{sources['unet'].place}: takes words of {wanted} numbers; its text encoder "
+                f"{sources[part].place} gives {config.width}: it belongs to another model"
+            )
+    latent = sources["autoencoder"].config.latent_channels
+    if unet.in_channels < latent or unet.out_channels not in (latent, 2 * latent):
+        raise WeightsError(
+            f"{sources['unet'].place}: does not fit the autoencoder's {latent} channels"
+        )
+
+
+def check_prior(sources: Mapping[str, Source], wanted: int) -> None:
+    """Whether a prior and its towers make the image embedding that the decoder takes."""
+    prior, text, image = (sources[part].config for part in ("prior", "text", "image"))
     widths = {
         "prior": prior.embed_dim,
         "text tower": text.embed_dim,
@@ -230,54 +334,66 @@ def check_fit(parts: Mapping[str, Path]) -> None:
     wrong = [f"{name} {width}" for name, width in widths.items() if width != wanted]
     if wrong:
         raise WeightsError(
-            f"{parts['unet'].parent}: takes embeddings of {wanted} numbers; its prior's parts have "
-            f"{', '.join(wrong)}: they belong to another model"
+            f"{sources['unet'].place.parent}: takes embeddings of {wanted} numbers; its prior's "
+            f"parts have {', '.join(wrong)}: they belong to another model"
         )
     if text.width != prior.text_dim or text.tokens < prior.tokens:
         raise WeightsError(
-            f"{parts['prior']}: takes {prior.tokens} tokens of {prior.text_dim}; "
+            f"{sources['prior'].place}: takes {prior.tokens} tokens of {prior.text_dim}; "
             f"the text tower gives {text.tokens} of {text.width}"
         )
-    latent = read_config(parts["autoencoder"], "autoencoder").latent_channels
-    if unet.in_channels < latent or unet.out_channels not in (latent, 2 * latent):
-        raise WeightsError(f"{parts['unet']}: does not fit the autoencoder's {latent} channels")
 
 
-def described(given: str | Path, decoder: Path, parts: Mapping[str, Path]) -> ModelFiles:
+BASES = {"kandinsky-2.0": catalog.K20, "kandinsky-2.1": catalog.K21, "kandinsky-2.2": catalog.K22}
+
+
+def described(
+    given: str | Path,
+    family: str,
+    decoder: Path,
+    parts: Mapping[str, Path],
+    sources: Mapping[str, Source],
+    schedules: Mapping[str, ScheduleConfig] | None = None,
+) -> ModelFiles:
     """Name, licence and defaults: of the folder's bluerider.json, the catalog, or the family."""
     model = catalog.MODELS.get(str(given)) if isinstance(given, str) else None
-    known = model or catalog.K22
+    base = BASES.get(family, catalog.SD15).defaults
     name = model.name if model else Path(given).name
-    licence, defaults = known.licence if model else "not stated", known.defaults
+    licence, defaults = model.licence if model else "not stated", model.defaults if model else base
     for folder in (decoder, decoder.parent):
         own = folder / "bluerider.json"
         if own.is_file() and not (model and model.hub):
             entry = Fields(read_json(own), own)
             name = model.name if model else str(entry.data.get("name") or name)
             licence = str(entry.data.get("licence") or licence)
-            defaults = read_defaults(entry)
+            defaults = read_defaults(entry, base)
             break
     else:
-        defaults = defaults if model else sized(defaults, parts)
+        defaults = defaults if model else sized(defaults, sources)
     return ModelFiles(
-        name=name, family=known.family, licence=licence, defaults=defaults, parts=parts
+        name=name,
+        family=family,
+        licence=licence,
+        defaults=defaults,
+        parts=parts,
+        sources=sources,
+        schedules=schedules or {},
     )
 
 
-def sized(defaults: Defaults, parts: Mapping[str, Path]) -> Defaults:
+def sized(defaults: Defaults, sources: Mapping[str, Source]) -> Defaults:
     """The family's defaults at the size the U-Net's config was saved with."""
-    path = parts["unet"] / "config.json"
-    cells = read_json(path).get("sample_size")
-    side = cells * read_config(parts["autoencoder"], "autoencoder").factor if cells else 0
+    path = sources["unet"].place / "config.json"
+    cells = read_json(path).get("sample_size") if path.is_file() else None
+    side = cells * sources["autoencoder"].config.factor if cells else 0
     usable = isinstance(side, int) and 64 <= side <= 2048 and side % defaults.grid == 0
     return replace(defaults, width=side, height=side) if usable else defaults
 
 
-def read_defaults(entry: Fields) -> Defaults:
+def read_defaults(entry: Fields, base: Defaults) -> Defaults:
     """The defaults a model folder states; fields it leaves out are the family's."""
     given = entry.data.get("defaults", {})
-    base = catalog.K22.defaults
-    accepted = {field.name: type(getattr(base, field.name)) for field in fields(Defaults)}
+    accepted = {each.name: type(getattr(base, each.name)) for each in fields(Defaults)}
     if not isinstance(given, dict) or set(given) - set(accepted):
         raise entry.refuse("defaults", f"a table of {', '.join(accepted)}")
     for name, value in given.items():

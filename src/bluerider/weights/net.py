@@ -1,9 +1,11 @@
-"""A published folder -> a network: built on the meta device, filled strictly from memory-mapped
-safetensors.
+"""Published files -> a network: built on the meta device, filled strictly from memory-mapped
+tensors.
 """
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +17,32 @@ from torch.overrides import TorchFunctionMode
 from bluerider.errors import WeightsError
 from bluerider.nets.autoencoder import Autoencoder
 from bluerider.nets.clip import TextTower, VisionTower
-from bluerider.nets.conditioner import ImageConditioner
+from bluerider.nets.conditioner import make_conditioner
 from bluerider.nets.prior import Prior
+from bluerider.nets.t5 import T5Encoder
 from bluerider.nets.unet import UNet
+from bluerider.nets.xlmr import MultilingualCLIP
 from bluerider.weights.configs import read_config
 from bluerider.weights.fields import read_json
-from bluerider.weights.header import Entry, read_header
+from bluerider.weights.header import read_header
 from bluerider.weights.keymaps import Keymap, Piece
-from bluerider.weights.layouts import KEYMAPS
+from bluerider.weights.layouts import keymap
+from bluerider.weights.pickles import SUFFIXES, read_pickle
 
 STEMS = ("diffusion_pytorch_model", "model")
-PICKLED = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+PICKLED = ("diffusion_pytorch_model", "pytorch_model")  # with .bin, where nothing else is
 NAMED = 3  # how many names of a group an error spells out
 
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "unet": lambda config: nn.ModuleDict(
-        {"unet": UNet(config[0]), "conditioner": ImageConditioner(config[1])}
+        {"unet": UNet(config[0]), "conditioner": make_conditioner(config[1])}
     ),
     "prior": Prior,
     "autoencoder": Autoencoder,
     "text": TextTower,
     "image": VisionTower,
+    "mclip": MultilingualCLIP,
+    "t5": T5Encoder,
 }
 
 
@@ -51,6 +58,30 @@ class Uninitialised(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a network stands: its shape, its files and how they name its tensors."""
+
+    kind: str  # unet, prior, autoencoder, text, image, mclip or t5
+    place: Path  # for messages
+    config: Any  # for `unet` the pair (UNetConfig, ConditionerConfig)
+    keymap: Keymap
+    files: tuple[Path, ...]
+    scope: str = ""  # only names that begin so are this network's
+
+    @property
+    def bytes(self) -> int:
+        """Size of the files together."""
+        return sum(path.stat().st_size for path in self.files)
+
+
+def folder_source(folder: Path, kind: str, variant: str | None = None) -> Source:
+    """The network of a published folder with a config.json."""
+    config = read_config(folder, kind)
+    files = tuple(find_weights(folder, variant))
+    return Source(kind=kind, place=folder, config=config, keymap=keymap(kind, config), files=files)
+
+
 def load_net(
     folder: Path,
     kind: str,
@@ -61,16 +92,23 @@ def load_net(
 ) -> Any:
     """The network of a published folder, frozen; for `unet` the pair (UNet, conditioner).
 
-    kind: unet, prior, autoencoder, text or image. Tensors of the type asked for (None: as stored)
-    stay memory-mapped on the CPU; others are cast one by one. Raises WeightsError, naming file and
-    tensors, for anything that does not fit.
+    Raises WeightsError, naming file and tensors, for anything that does not fit.
     """
-    config = read_config(folder, kind)
+    return read_net(folder_source(folder, kind, variant), dtype=dtype, device=device)
+
+
+def read_net(
+    source: Source, *, dtype: torch.dtype | None = None, device: str | torch.device = "cpu"
+) -> Any:
+    """A network, frozen, its dtype as stored where None is asked; for `unet` the pair.
+
+    Tensors of the type asked for stay memory-mapped on the CPU; others are cast one by one.
+    """
     with torch.device("meta"), Uninitialised():
-        net = BUILDERS[kind](config)
-    tensors = Tensors(folder, find_weights(folder, variant))
+        net = BUILDERS[source.kind](source.config)
+    tensors = Tensors(source)
     expected = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
-    plan = match(expected, tensors, KEYMAPS[kind])
+    plan = match(expected, tensors, source.keymap)
     state = dict(tensors.fill(plan, dtype, torch.device(device)))
     net.load_state_dict(state, strict=True, assign=True)
     net.requires_grad_(False).eval()
@@ -91,12 +129,9 @@ def find_weights(folder: Path, variant: str | None = None) -> list[Path]:
                 return [folder / single]
             if index in names:
                 return shards(folder / index)
-    pickled = [name for name in names if name.endswith(PICKLED)]
-    if pickled:
-        raise WeightsError(
-            f"{folder}: holds {pickled[0]}, a pickle, which can run code and is not opened; "
-            "save the weights as safetensors"
-        )
+    for stem in PICKLED:
+        if f"{stem}.bin" in names:
+            return [folder / f"{stem}.bin"]
     wanted = f" of the variant {variant!r}" if variant else ""
     raise WeightsError(f"{folder}: no weights here; a .safetensors file{wanted} is needed")
 
@@ -115,22 +150,52 @@ def shards(index: Path) -> list[Path]:
     return [index.parent / name for name in files]
 
 
-class Tensors:
-    """The tensors of one network's files, known by their headers and read one at a time."""
+def listed(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a file of weights."""
+    if path.suffix in SUFFIXES:
+        return {name: tuple(tensor.shape) for name, tensor in read_pickle(path).items()}
+    return {name: entry.shape for name, entry in read_header(path).items()}
 
-    def __init__(self, folder: Path, files: list[Path]) -> None:
-        self.folder = folder
-        self.entries: dict[str, Entry] = {}
+
+class Tensors:
+    """The tensors of one network's files, known by their shapes and read one at a time."""
+
+    def __init__(self, source: Source) -> None:
+        self.place = source.place
+        self.shapes: dict[str, tuple[int, ...]] = {}
         self.file: dict[str, Path] = {}
-        for path in files:
-            for name, entry in read_header(path).items():
-                if name in self.file:
+        self.stored: dict[str, str] = {}  # today's spelling of a name -> the file's
+        self.pickles: dict[Path, dict[str, Tensor]] = {}
+        for path in source.files:
+            for name, shape in self.opened_names(path).items():
+                today = source.keymap.today(name)
+                if today in self.file:
                     raise WeightsError(f"{path}: tensor {name} stands in another shard as well")
-                self.entries[name], self.file[name] = entry, path
+                if name.startswith(source.scope):
+                    self.shapes[today], self.file[today], self.stored[today] = shape, path, name
+
+    def opened_names(self, path: Path) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of a file; a pickle is mapped into memory for it, and kept so."""
+        if path.suffix not in SUFFIXES:
+            return listed(path)
+        self.pickles[path] = read_pickle(path)
+        return {name: tuple(tensor.shape) for name, tensor in self.pickles[path].items()}
 
     def meta(self, name: str) -> Tensor:
         """A tensor's shape without its numbers."""
-        return torch.empty(self.entries[name].shape, device="meta")
+        return torch.empty(self.shapes[name], device="meta")
+
+    @contextmanager
+    def opened(self, path: Path) -> Iterator[Callable[[str], Tensor]]:
+        """What reads a tensor of a file by the name it has there."""
+        if path in self.pickles:
+            yield self.pickles[path].__getitem__
+            return
+        try:
+            with safe_open(path, framework="pt", device="cpu") as file:
+                yield file.get_tensor
+        except (SafetensorError, OSError) as error:
+            raise WeightsError(f"{path}: cannot be read ({str(error)[:80]})") from None
 
     def fill(
         self, plan: Mapping[str, Piece], dtype: torch.dtype | None, device: torch.device
@@ -143,17 +208,14 @@ class Tensors:
             path = self.file[piece.published]
             wanted.setdefault(path, {}).setdefault(piece.published, []).append(ours)
         for path, names in wanted.items():
-            try:
-                with safe_open(path, framework="pt", device="cpu") as file:
-                    for published, targets in names.items():
-                        tensor = file.get_tensor(published)
-                        check_finite(tensor, path, published)
-                        for ours in targets:
-                            piece = plan[ours]
-                            part = piece.operation.split(tensor)[piece.index]
-                            yield ours, part.to(device=device, dtype=dtype or part.dtype)
-            except (SafetensorError, OSError) as error:
-                raise WeightsError(f"{path}: cannot be read ({str(error)[:80]})") from None
+            with self.opened(path) as read:
+                for published, targets in names.items():
+                    tensor = read(self.stored[published])
+                    check_finite(tensor, path, self.stored[published])
+                    for ours in targets:
+                        piece = plan[ours]
+                        part = piece.operation.split(tensor)[piece.index]
+                        yield ours, part.to(device=device, dtype=dtype or part.dtype)
 
 
 def check_finite(tensor: Tensor, path: Path, name: str) -> None:
@@ -172,24 +234,25 @@ def match(
     missing, misshaped, used = [], [], set()
     for ours, shape in expected.items():
         piece = keymap.published(ours)
-        if piece is None or piece.published not in tensors.entries:
+        if piece is None or piece.published not in tensors.shapes:
             missing.append(piece.published if piece else ours)
             continue
         used.add(piece.published)
         try:
             given = tuple(piece.operation.split(tensors.meta(piece.published))[piece.index].shape)
         except (RuntimeError, IndexError):
-            given = tensors.entries[piece.published].shape
+            given = tensors.shapes[piece.published]
         if given != shape:
             misshaped.append(f"{piece.published} {list(given)} instead of {list(shape)}")
         plan[ours] = piece
-    left = tensors.entries.keys() - used
+    left = tensors.shapes.keys() - used
     unexpected = sorted(name for name in left if not keymap.is_ignored(name))
     groups = {"missing": missing, "unexpected": unexpected, "mis-shaped": misshaped}
     complaints = [grouped(what, sorted(set(names))) for what, names in groups.items() if names]
     if complaints:
         raise WeightsError(
-            f"{tensors.folder}: the weights do not fit its config.json: {'; '.join(complaints)}"
+            f"{tensors.place}: the weights do not fit: {'; '.join(complaints)}; "
+            "they are incomplete or another network's"
         )
     return plan
 

@@ -1,8 +1,10 @@
-"""The layouts of the original Kandinsky 2.0 and 2.1 files, as rules; numbering depends on the
-network's depth.
+"""The layouts of the original Kandinsky 2.0 and 2.1 files, of CompVis' single files and of OpenAI's
+CLIP, as rules; numbering depends on the network's depth.
 """
 
-from bluerider.config import AutoencoderConfig, PriorConfig, UNetConfig
+from typing import Any
+
+from bluerider.config import AutoencoderConfig, ConditionerConfig, PriorConfig, UNetConfig
 from bluerider.weights.keymaps import (
     Keymap,
     Rule,
@@ -10,9 +12,13 @@ from bluerider.weights.keymaps import (
     nested,
     placed,
     rename,
+    rowed,
+    stacked,
+    turned,
+    under,
     unpointed,
 )
-from bluerider.weights.layouts import SPATIAL
+from bluerider.weights.layouts import CROSS, SPATIAL, TEXT
 
 RES = rename(
     ("in_layers.0", "norm1"),
@@ -22,6 +28,7 @@ RES = rename(
     ("out_layers.3", "conv2"),
     ("skip_connection", "skip"),
 )
+POOLING = rename(("q_linear", "q"), ("k_linear", "k"), ("v_linear", "v"), ("out", "out"))
 
 
 def attention(head_dim: int) -> list[Rule]:
@@ -35,15 +42,13 @@ def attention(head_dim: int) -> list[Rule]:
     ]
 
 
-def under(published: str, rules: list[Rule]) -> list[Rule]:
-    """Rules whose networks stand under a name on the published side only."""
-    return [Rule(f"{published}.{rule.published}", rule.ours, rule.operation) for rule in rules]
-
-
-def unet(config: UNetConfig) -> Keymap:
-    """The U-Net torso of Kandinsky 2.0 and 2.1 (GLIDE's numbering: one list a side)."""
+def torso(config: UNetConfig) -> list[Rule]:
+    """A U-Net in GLIDE's and latent diffusion's numbering: one list of blocks a side."""
     stride = config.depth + 1
-    attn = attention(config.head_dim or 64)
+    joint, residual = config.attention == "joint", config.resample == "residual"
+    attn = attention(config.head_dim or 64) if joint else CROSS
+    halved = RES if residual else rename(("op", "conv"))
+    doubled = RES if residual else rename(("conv", "conv"))
     count = len(config.channels)
     rules = rename(
         ("time_embed.0", "time.0"),
@@ -61,7 +66,7 @@ def unet(config: UNetConfig) -> Keymap:
             rules += nested(f"{block}.0", f"down.{i}.res.{j}", RES)
             rules += nested(f"{block}.1", f"down.{i}.attn.{j}", attn) if config.attends[i] else []
         if i < count - 1:
-            rules += nested(f"input_blocks.{stride * (i + 1)}.0", f"down.{i}.resample", RES)
+            rules += nested(f"input_blocks.{stride * (i + 1)}.0", f"down.{i}.resample", halved)
     for i in range(count):
         attends = config.attends[count - 1 - i]
         for j in range(stride):
@@ -70,12 +75,49 @@ def unet(config: UNetConfig) -> Keymap:
             rules += nested(f"{block}.1", f"up.{i}.attn.{j}", attn) if attends else []
         if i < count - 1:
             place = f"output_blocks.{stride * i + config.depth}.{1 + attends}"
-            rules += nested(place, f"up.{i}.resample", RES)
-    return Keymap(tuple(placed("unet", rules)))
+            rules += nested(place, f"up.{i}.resample", doubled)
+    return rules
+
+
+def conditioner(config: ConditionerConfig) -> list[Rule]:
+    """What stands beside the torso in Kandinsky's files: the heads that take in words and
+    pictures.
+    """
+    if config.kind == "texts":
+        return [
+            *rename(
+                ("to_model_dim", "text"),
+                ("to_model_dim2", "text2"),
+                ("ln_model1", "norm"),
+                ("proj", "pooled.linear"),
+                ("ln_model2", "pooled.norm"),
+                ("ln_model3", "pooled2.norm"),
+            ),
+            *nested("proj2", "pooled2.attention", POOLING),
+        ]
+    if config.kind != "text_image":
+        return []
+    attends = config.pooling == "attention"
+    pooled = nested("proj_n", "pooled.attention", POOLING)
+    return [
+        *rename(
+            ("clip_to_seq", "tokens.linear"),
+            ("to_model_dim_n", "text"),
+            ("ln_model_n", "pooled.norm"),
+            ("img_layer", "image"),
+        ),
+        *(pooled if attends else rename(("proj_n", "pooled.linear"))),
+    ]
+
+
+def unet(config: UNetConfig, heads: ConditionerConfig) -> Keymap:
+    """The decoder file of Kandinsky 2.0 and 2.1, or latent diffusion's U-Net."""
+    rules = [*placed("unet", torso(config)), *placed("conditioner", conditioner(heads))]
+    return Keymap(tuple(rules))
 
 
 def prior(config: PriorConfig) -> Keymap:
-    """The prior of Kandinsky 2.1; its statistics stand in a file of their own."""
+    """The prior of Kandinsky 2.1, and its statistics: a pair in a file of their own."""
     fused = interleaved(3, config.head_dim)
     block = [
         *rename(("ln_1", "norm1"), ("ln_2", "norm2")),
@@ -100,13 +142,16 @@ def prior(config: PriorConfig) -> Keymap:
         ),
         *nested("transformer.resblocks.{i}", "blocks.{i}", block),
     ]
-    return Keymap(tuple(under("model", whole)))
+    statistics = [Rule("0", ("mean",), rowed()), Rule("1", ("std",), rowed())]
+    # A padding embedding (none is published) stands where nothing looks: behind the mask.
+    return Keymap((*under("model", whole), *statistics), ignored=("model.padding_embedding",))
 
 
-def movq(config: AutoencoderConfig) -> Keymap:
-    """MoVQ of Kandinsky 2.1 and of the MoVQGAN releases (decoder levels are numbered from the
-    finest).
+def autoencoder(config: AutoencoderConfig) -> Keymap:
+    """MoVQ of Kandinsky 2.1 and of the MoVQGAN releases, or the KL autoencoder of 2.0 and of
+    latent diffusion (decoder levels are numbered from the finest).
     """
+    spatial = config.norm == "spatial"
     last = len(config.channels) - 1
     pointwise = [
         Rule(f"{theirs}.{{p}}", (f"{ours}.{{p}}",), unpointed(2))
@@ -114,33 +159,31 @@ def movq(config: AutoencoderConfig) -> Keymap:
     ]
     convs = rename(("conv1", "conv1"), ("conv2", "conv2"), ("nin_shortcut", "skip"))
     plain = [*convs, *rename(("norm1", "norm1"), ("norm2", "norm2"))]
-    spatial = [*convs, *nested("norm1", "norm1", SPATIAL), *nested("norm2", "norm2", SPATIAL)]
     plain_attn = [*pointwise, *rename(("norm", "norm"))]
-    spatial_attn = [*pointwise, *nested("norm", "norm", SPATIAL)]
+    res, attn, norm_out = plain, plain_attn, rename(("norm_out", "norm_out"))
+    if spatial:
+        res = [*convs, *nested("norm1", "norm1", SPATIAL), *nested("norm2", "norm2", SPATIAL)]
+        attn = [*pointwise, *nested("norm", "norm", SPATIAL)]
+        norm_out = nested("norm_out", "norm_out", SPATIAL)
     ends = rename(("conv_in", "conv_in"), ("conv_out", "conv_out"))
 
     encoder = [*ends, *rename(("norm_out", "norm_out")), *ends_middle(plain, plain_attn)]
     encoder += nested("down.{i}.block.{j}", "down.{i}.res.{j}", plain)
     encoder += nested("down.{i}.attn.{j}", "down.{i}.attn.{j}", plain_attn)
     encoder += rename(("down.{i}.downsample.conv", "down.{i}.resample.conv"))
-    decoder = [
-        *ends,
-        *nested("norm_out", "norm_out", SPATIAL),
-        *ends_middle(spatial, spatial_attn),
-    ]
+    decoder = [*ends, *norm_out, *ends_middle(res, attn)]
     for i in range(last + 1):
         theirs, ours = f"up.{last - i}", f"up.{i}"
-        decoder += nested(f"{theirs}.block.{{j}}", f"{ours}.res.{{j}}", spatial)
-        decoder += nested(f"{theirs}.attn.{{j}}", f"{ours}.attn.{{j}}", spatial_attn)
+        decoder += nested(f"{theirs}.block.{{j}}", f"{ours}.res.{{j}}", res)
+        decoder += nested(f"{theirs}.attn.{{j}}", f"{ours}.attn.{{j}}", attn)
         decoder += rename((f"{theirs}.upsample.conv", f"{ours}.resample.conv"))
     quant = rename(
         ("quant_conv", "quant_conv"),
         ("post_quant_conv", "post_quant_conv"),
         ("quantize.embedding", "codebook"),
     )
-    return Keymap(
-        (*quant, *nested("encoder", "encoder", encoder), *nested("decoder", "decoder", decoder))
-    )
+    rules = [*quant, *nested("encoder", "encoder", encoder), *nested("decoder", "decoder", decoder)]
+    return Keymap(tuple(rules), ignored=("loss.*",))
 
 
 def ends_middle(res: list[Rule], attn: list[Rule]) -> list[Rule]:
@@ -150,3 +193,96 @@ def ends_middle(res: list[Rule], attn: list[Rule]) -> list[Rule]:
         *nested("mid.attn_1", "mid.attn.0", attn),
         *nested("mid.block_2", "mid.res.1", res),
     ]
+
+
+def openai_layers(tower: str) -> list[Rule]:
+    """The transformer of a CLIP tower in OpenAI's names."""
+    fused = [
+        Rule(f"attn.in_proj_{p}", (f"attn.q.{p}", f"attn.k.{p}", f"attn.v.{p}"), stacked(3))
+        for p in ("weight", "bias")
+    ]
+    rest = rename(
+        ("attn.out_proj", "attn.out"),
+        ("ln_1", "norm1"),
+        ("ln_2", "norm2"),
+        ("mlp.c_fc", "mlp.in_"),
+        ("mlp.c_proj", "mlp.out"),
+    )
+    return nested(f"{tower}.resblocks.{{i}}", "layers.{i}", [*fused, *rest])
+
+
+OPENAI_NUMBERS = ("logit_scale", "input_resolution", "context_length", "vocab_size")
+OPENAI_TEXT = Keymap(
+    (
+        *rename(("token_embedding", "embed"), ("ln_final", "norm_out")),
+        Rule("positional_embedding", ("positions.weight",)),
+        Rule("text_projection", ("proj.weight",), turned()),
+        *openai_layers("transformer"),
+    ),
+    ignored=("visual.*", *OPENAI_NUMBERS),
+)
+OPENAI_VISION = Keymap(
+    tuple(
+        under(
+            "visual",
+            [
+                *rename(("conv1", "patch"), ("ln_pre", "norm_in"), ("ln_post", "norm_out")),
+                Rule("class_embedding", ("cls",)),
+                Rule("positional_embedding", ("positions.weight",)),
+                Rule("proj", ("proj.weight",), turned()),
+                *openai_layers("transformer"),
+            ],
+        )
+    ),
+    ignored=(
+        "transformer.*",
+        "token_embedding.*",
+        "ln_final.*",
+        "positional_embedding",
+        "text_projection",
+        *OPENAI_NUMBERS,
+    ),
+)
+
+
+SCOPES = {
+    "unet": "model.diffusion_model.",
+    "autoencoder": "first_stage_model.",
+    "text": "cond_stage_model.transformer.",
+}
+"""Where each network stands in a single file of Stable Diffusion 1.x."""
+LEFT_OUT = (
+    "model_ema.*",
+    "betas",
+    "alphas_cumprod*",
+    "sqrt_*alphas_cumprod",
+    "sqrt_recipm1_alphas_cumprod",
+    "log_one_minus_alphas_cumprod",
+    "posterior_*",
+    "lvlb_weights",
+    "logvar",
+    "scale_factor",
+)
+"""What else a single file carries: a running mean of the weights, and tables of the schedule."""
+
+
+def single(kind: str, config: Any) -> Keymap:
+    """A network of a single file, under its scope."""
+    scope = SCOPES[kind].removesuffix(".")
+    inner = TEXT if kind == "text" else keymap(kind, config)
+    return Keymap(
+        tuple(under(scope, inner.rules)), tuple(f"{scope}.{name}" for name in inner.ignored)
+    )
+
+
+def keymap(kind: str, config: Any) -> Keymap:
+    """The original names of a network; for `unet` config is the pair (UNetConfig,
+    ConditionerConfig).
+    """
+    if kind == "unet":
+        return unet(*config)
+    if kind == "prior":
+        return prior(config)
+    if kind == "autoencoder":
+        return autoencoder(config)
+    return OPENAI_TEXT if kind == "text" else OPENAI_VISION

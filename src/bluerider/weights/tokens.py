@@ -2,34 +2,48 @@
 nothing.
 """
 
+import gzip
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bluerider.config import TextConfig
+from bluerider.config import T5Config, TextConfig, XLMRConfig
 from bluerider.errors import WeightsError
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.fields import read_json
+from bluerider.weights.pieces import t5_tokenizer, xlmr_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Fast
 
+Reader = TextConfig | XLMRConfig | T5Config
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"  # CLIP, Radford et al. 2021
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
+MERGES = "merges.txt.gz"  # in the folder of CLIP's words that ships inside the package
+ENTITIES = [("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'")]
 
 
-def load_tokenizer(folder: Path, config: TextConfig) -> Tokenizer:
-    """The tokenizer of a text tower; its padding is the folder's own, which the config often
-    misstates.
+def load_tokenizer(folder: Path, config: Reader) -> Tokenizer:
+    """The tokenizer of a text encoder, of a folder or of a tokenizer.json; its padding is the
+    folder's own, which a CLIP config often misstates.
     """
-    file = folder / "tokenizer.json"
+    file = folder / "tokenizer.json" if folder.is_dir() else folder
     words = special_words(folder)
     if file.is_file():
         tokenizer = Tokenizer.load(file, length=config.tokens, pad=config.pad)
     else:
-        tokenizer = Tokenizer(clip_bpe(folder), config.tokens, config.pad)
+        tokenizer = Tokenizer(built(folder, config), config.tokens, config.pad)
     pad = tokenizer.fast.token_to_id(words["pad_token"]) if "pad_token" in words else None
     return tokenizer if pad is None else Tokenizer(tokenizer.fast, config.tokens, pad)
+
+
+def built(folder: Path, config: Reader | None) -> "Fast":
+    """The tokenizer of a folder without a tokenizer.json."""
+    if isinstance(config, XLMRConfig):
+        return xlmr_tokenizer(folder / "sentencepiece.bpe.model")
+    if isinstance(config, T5Config):
+        return t5_tokenizer(folder / "spiece.model")
+    return openai_bpe(folder / MERGES) if (folder / MERGES).is_file() else clip_bpe(folder)
 
 
 def special_words(folder: Path) -> dict[str, str]:
@@ -46,8 +60,7 @@ def special_words(folder: Path) -> dict[str, str]:
 
 def clip_bpe(folder: Path) -> "Fast":
     """CLIP's tokenizer of vocab.json and merges.txt, all that Kandinsky publishes."""
-    from tokenizers import Regex, models, normalizers, pre_tokenizers, processors
-    from tokenizers import Tokenizer as Fast
+    from tokenizers import models
 
     vocab, merges = folder / "vocab.json", folder / "merges.txt"
     if not vocab.is_file() or not merges.is_file():
@@ -60,10 +73,49 @@ def clip_bpe(folder: Path) -> "Fast":
         )
     except Exception as error:  # the library raises bare Exception
         raise WeightsError(f"{folder}: damaged tokenizer ({str(error)[:80]})") from None
+    return clip_frame(model, begin, end, vocab)
+
+
+def openai_bpe(path: Path) -> "Fast":
+    """CLIP's tokenizer of its merges alone, from which the vocabulary follows; HTML's names of
+    signs are read as the signs, as OpenAI's code does.
+    """
+    from tokenizers import models, normalizers
+
+    lines = gzip.decompress(path.read_bytes()).decode("utf-8").splitlines()
+    letters = [*letters_of_bytes()]
+    words = [*letters, *(f"{letter}</w>" for letter in letters)]
+    words += [line.replace(" ", "") for line in lines] + [BEGIN, END]
+    model = models.BPE(
+        vocab={word: index for index, word in enumerate(words)},
+        merges=[(left, right) for left, _, right in (line.partition(" ") for line in lines)],
+        unk_token=END,
+        end_of_word_suffix="</w>",
+    )
+    fast = clip_frame(model, BEGIN, END, path)
+    signs = [normalizers.Replace(name, sign) for name, sign in ENTITIES * 2]  # "&amp;lt;" is "<"
+    fast.normalizer = normalizers.Sequence([*signs, fast.normalizer])
+    return fast
+
+
+def letters_of_bytes() -> list[str]:
+    """The letter that stands for each byte, in the order of GPT-2's and CLIP's vocabularies: those
+    that can be seen first.
+    """
+    seen = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in seen]
+    return [chr(byte) for byte in seen] + [chr(256 + index) for index in range(len(hidden))]
+
+
+def clip_frame(model: Any, begin: str, end: str, source: Path) -> "Fast":
+    """A CLIP tokenizer round a byte-pair model."""
+    from tokenizers import Regex, normalizers, pre_tokenizers, processors
+    from tokenizers import Tokenizer as Fast
+
     fast = Fast(model)
     ids = fast.token_to_id(begin), fast.token_to_id(end)
     if None in ids:
-        raise WeightsError(f"{vocab}: lacks {begin} or {end}")
+        raise WeightsError(f"{source}: lacks {begin} or {end}")
     fast.add_special_tokens(sorted({begin, end}, key=lambda word: fast.token_to_id(word) or 0))
     fast.normalizer = normalizers.Sequence(
         [
@@ -84,18 +136,18 @@ def clip_bpe(folder: Path) -> "Fast":
     return fast
 
 
-def tokenizer_json(source: Path) -> bytes:
+def tokenizer_json(source: Path, config: Reader | None = None) -> bytes:
     """The bytes of a tokenizer.json: the file itself, a folder's, or one made of a folder's vocab
     and merges.
     """
     path = source / "tokenizer.json" if source.is_dir() else source
     if not path.is_file() and source.is_dir():
-        return clip_bpe(source).to_str(pretty=True).encode()
+        return built(source, config).to_str(pretty=True).encode()
     read_json(path)
     return path.read_bytes()
 
 
-def write_tokenizer(source: str | Path, folder: Path, config: TextConfig) -> None:
+def write_tokenizer(source: str | Path, folder: Path, config: Reader) -> None:
     """Write a tokenizer.json with the configs naming its special tokens and its length.
 
     `source` is such a file or a tokenizer folder. transformers' PreTrainedTokenizerFast uses the
@@ -103,10 +155,12 @@ def write_tokenizer(source: str | Path, folder: Path, config: TextConfig) -> Non
     and cut at every combining mark.
     """
     path = Path(source)
-    content = tokenizer_json(path)
+    content = tokenizer_json(path, config)
     data = json.loads(content)
     words = vocabulary(data, path)
-    special = {"bos_token": config.bos, "eos_token": config.eos, "pad_token": config.pad}
+    special = {"eos_token": config.eos, "pad_token": config.pad}
+    if not isinstance(config, T5Config):
+        special["bos_token"] = config.bos
     named = {role: words.get(index) for role, index in special.items()}
     lost = [f"{role} {special[role]}" for role, word in named.items() if word is None]
     if lost:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from bluerider import catalog
 from bluerider.errors import InputError, WeightsError
+from bluerider.weights.families import places
+from bluerider.weights.fields import read_json
 from bluerider.weights.hub import is_repo
-from bluerider.weights.load import DECODER_PARTS, EMBEDDED, NETS, PRIOR_PARTS
-from bluerider.weights.net import load_net
+from bluerider.weights.load import EMBEDDED
+from bluerider.weights.net import Source, load_net, read_net
+from bluerider.weights.released import find_release
 from bluerider.weights.store import Verdict, check, find_manifest, recorded
 
 
@@ -21,6 +24,7 @@ def roots(target: str | Path, variant: str | None = None) -> list[Path]:
         if hub is None:
             return [EMBEDDED / target]
         repos = [repo for repo in (hub.decoder, hub.prior) if repo]
+        variant = variant or hub.tag
     if repos:
         manifests = {repo: find_manifest(repo, variant) for repo in repos}
         absent = [repo for repo, manifest in manifests.items() if manifest is None]
@@ -55,32 +59,47 @@ def verify_folder(root: Path) -> Verdict:
     verdict = check(root, files) if files else None
     if verdict and verdict.complaints:
         return verdict
-    nets = networks(root)
-    if not nets:
+    sources = networks(root)
+    if not sources:
         raise WeightsError(f"{root}: no network here; the folder of a model is needed")
-    complaints = [text for folder, kind in nets if (text := trouble(folder, kind))]
+    complaints = [text for source in sources if (text := trouble(source))]
     return Verdict(
-        files=verdict.files if verdict else len(nets),
+        files=verdict.files if verdict else len(sources),
         bytes=verdict.bytes if verdict else 0,
         hashed=verdict.hashed if verdict else 0,
         complaints=tuple(complaints),
     )
 
 
-def networks(root: Path) -> list[tuple[Path, str]]:
-    """The network folders under a model folder, a decoder or a prior, with their kinds."""
-    table = {**PRIOR_PARTS, **DECODER_PARTS}
-    found = []
+def networks(root: Path) -> list[tuple[Path, str] | Source]:
+    """The networks under a model folder, a decoder, a prior or a release: folders with their kinds,
+    or where they stand in files.
+    """
+    found: dict[Path, str] = {}
     for base in (root, root / "prior", root / "decoder"):
-        places = [(base / table[kind], kind) for kind in NETS]
-        found += [(folder, kind) for folder, kind in places if (folder / "config.json").is_file()]
-    return found
+        for folder, kind in places(base):
+            if (folder / "config.json").is_file():
+                found[folder] = kind
+    if (root / "model_index.json").is_file() or (root / "decoder").is_dir() or found:
+        return [(folder, spoken(folder, kind)) for folder, kind in found.items()]
+    release = find_release(root)
+    return list(release.sources.values()) if release else []
 
 
-def trouble(folder: Path, kind: str) -> str | None:
+def spoken(folder: Path, kind: str) -> str:
+    """Which text encoder stands in a folder; other kinds are what their folder is called."""
+    if kind not in ("text", "mclip"):
+        return kind
+    return "mclip" if read_json(folder / "config.json").get("model_type") == "M-CLIP" else "text"
+
+
+def trouble(net: tuple[Path, str] | Source) -> str | None:
     """What keeps a network from being loaded."""
     try:
-        load_net(folder, kind)
+        if isinstance(net, Source):
+            read_net(net)
+        else:
+            load_net(*net)
     except WeightsError as error:
         return str(error)
     return None

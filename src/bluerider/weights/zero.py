@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bluerider.errors import BlueriderError
 from bluerider.weights.header import read_header
-from bluerider.weights.net import find_weights, load_net
+from bluerider.weights.net import Source, read_net
 from bluerider.weights.store import home, write_whole
 
 SHIPPED = "zero_embedding.safetensors"
@@ -19,12 +19,13 @@ SMALL = 64 * 2**20  # files up to this size are hashed whole
 SAMPLES, BLOCK = 256, 4096
 
 
-def fingerprint(folder: Path) -> str:
-    """What tells the weights of one folder from another's: their bytes, or of large files the
+def fingerprint(source: Source) -> str:
+    """What tells the weights of one network from another's: their bytes, or of large files the
     header and samples.
     """
     state = hashlib.sha256()
-    files = [folder / "config.json", *find_weights(folder)]
+    files = [path for path in (source.place / "config.json",) if path.is_file()]
+    files += source.files
     total = sum(path.stat().st_size for path in files)
     for path in files:
         with path.open("rb") as file:
@@ -39,24 +40,24 @@ def fingerprint(folder: Path) -> str:
     return state.hexdigest()
 
 
-def compute(folder: Path) -> Tensor:
+def compute(source: Source) -> Tensor:
     """The embedding (1, D) of a picture that is zero after normalisation, in float32."""
-    tower = load_net(folder, "image", dtype=torch.float32)
+    tower = read_net(source, dtype=torch.float32)
     size = tower.config.size
     with torch.inference_mode():
         return tower(torch.zeros(1, 3, size, size)).clone()
 
 
-def zero_embedding(folder: Path, beside: Path | None = None) -> Tensor:
+def zero_embedding(source: Source, beside: Path | None = None) -> Tensor:
     """The zero embedding of an image tower: as shipped in `beside` for these weights, kept, or
     computed and kept.
     """
-    key = fingerprint(folder)
+    key = fingerprint(source)
     kept = home() / "zero" / f"{key}.safetensors"
     for path in ([beside / SHIPPED] if beside else []) + [kept]:
         if path.is_file() and key in read_header(path):
             return load_file(path)[key]
-    embedding = compute(folder)
+    embedding = compute(source)
     try:
         write_zero(kept, key, embedding)
     except BlueriderError:

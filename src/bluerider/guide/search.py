@@ -1,0 +1,201 @@
+"""Rankings of one query, by names, by words, by words of the same meaning, fused by rank."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bluerider.guide.index import Guide
+from bluerider.guide.query import Group, Query, inside, parse
+
+RANK = 30  # reciprocal rank fusion: 1 / (RANK + rank), Cormack, Clarke and Buettcher (2009)
+DEPTH = 100  # of each ranking
+WEIGHTS = (4.0, 4.0, 2.0, 1.0, 1.0, 1.0)  # title, aliases, summary, facets, claims, body
+NAMES, OWN, SAME = 1.0, 0.5, 1.0  # what each ranking counts
+NEAR = 1.0  # and that of sentence embeddings, where there are any
+RELATED = 0.6  # what a word of the same meaning counts against the word itself
+COVERED = 0.5  # how much of a score hangs on the share of the query that is found
+NEIGHBOURS = 0.1  # what a link from a good hit adds
+TRUSTED = 0.9  # what a record without one checked claim counts
+BUDGET = 2000  # rows a term may match before it is looked for in names alone
+UNASKED = ("measurement",)  # found only where their type is asked for; a word's page shows them
+KNOWN = 0.34  # with less of the query known, there is no answer
+Scores = dict[int, float]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A record that answers, and what of the query it matched."""
+
+    id: str
+    type: str
+    title: str
+    score: float
+    matched: list[str]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The hits of a query, best first, and the corrections it took."""
+
+    query: str
+    hits: list[Hit]
+    corrected: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """What programs read."""
+        return {
+            "query": self.query,
+            "results": [asdict(hit) for hit in self.hits],
+            "corrected": self.corrected,
+        }
+
+
+def search(
+    guide: Guide,
+    text: str,
+    limit: int = 10,
+    kinds: Collection[str] = (),
+    near: Mapping[int, float] | None = None,
+) -> Answer:
+    """The best records for a query in any language; `near` is how alike records are by sentence
+    embeddings. Raises InputError for no word at all.
+    """
+    query = parse(text, guide)
+    ranking = Ranking(guide, query, near or {})
+    scores = ranking.fused() if near or query.known >= KNOWN or ranking.named else {}
+    if not scores:
+        return Answer(text, [], query.corrected)
+    best = sorted(scores, key=lambda number: (-scores[number], number))
+    sql, values = inside(
+        "SELECT number, id, type, title, summary FROM records WHERE number IN", best[: 4 * DEPTH]
+    )
+    rows = {row[0]: row[1:] for row in guide.ask(sql, values)}
+    hits = []
+    for number in best[: 4 * DEPTH]:
+        name, kind, title, summary = rows[number]
+        if kind in kinds or not (kinds or kind in UNASKED):
+            score = round(scores[number], 6)
+            hits.append(Hit(name, kind, title, score, ranking.matched(number), summary))
+        if len(hits) == limit:
+            break
+    return Answer(text, hits, query.corrected)
+
+
+class Ranking:
+    """The rankings of one query."""
+
+    def __init__(self, guide: Guide, query: Query, near: Mapping[int, float]) -> None:
+        self.guide = guide
+        self.query = query
+        self.near = near
+        self.words: dict[int, list[str]] = defaultdict(list)
+        self.shown: dict[int, str] = {}
+        self.named = self._named()
+        self.own, self.same = self._worded()
+
+    def fused(self) -> Scores:
+        """All rankings as one score; weighed by trust, spread a little along links."""
+        total: Scores = defaultdict(float)
+        for number, share in self.named.items():
+            total[number] += NAMES * share / (RANK + 1) * 2
+        for weight, ranking in ((OWN, self.own), (SAME, self.same), (NEAR, self.near)):
+            for rank, number in enumerate(top(ranking), start=1):
+                total[number] += weight / (RANK + rank)
+        return self._trusted(self._spread(total))
+
+    def matched(self, number: int) -> list[str]:
+        """What of the query a record matched."""
+        name = [self.shown[number]] if number in self.shown else []
+        return list(dict.fromkeys((*name, *self.words[number])))
+
+    def _named(self) -> Scores:
+        """Records called by something the query says: the share of the query it is."""
+        found: Scores = {}
+        sql = "SELECT name, record, weight, shown FROM names WHERE name IN"
+        for name, record, weight, shown in self.guide.ask(*inside(sql, list(self.query.pieces))):
+            share = weight * self.query.pieces[name] / max(self.query.length, 1)
+            if share > found.get(record, 0.0):
+                found[record], self.shown[record] = share, shown
+        return found
+
+    def _worded(self) -> tuple[Scores, Scores]:
+        """Scores by the query's own terms alone, and with those of the same meaning."""
+        own: Scores = defaultdict(float)
+        both: Scores = defaultdict(float)
+        seen: Scores = defaultdict(float)
+        counts = self._counts()
+        cheap = [g for g in self.query.groups if self._count(g, counts) <= BUDGET]
+        for group in cheap or self.query.groups:
+            mine = self._match(group.own, bool(cheap))
+            other = self._match(group.same, bool(cheap))
+            for number in {*mine, *other}:
+                a, b = mine.get(number, 0.0), other.get(number, 0.0)
+                own[number] += group.weight * a
+                both[number] += group.weight * max(a, RELATED * b)
+                seen[number] += group.weight
+                self.words[number].append(group.word)
+        whole = sum(group.weight for group in self.query.groups) or 1.0
+        covered = {n: 1 - COVERED + COVERED * seen[n] / whole for n in both}
+        return (
+            {n: score * covered[n] for n, score in own.items() if score},
+            {n: score * covered[n] for n, score in both.items()},
+        )
+
+    def _counts(self) -> dict[str, int]:
+        """How many times each term of the query is used."""
+        terms = [term for group in self.query.groups for term in (*group.own, *group.same)]
+        if not terms:
+            return {}
+        sql, values = inside("SELECT term, count FROM vocabulary WHERE term IN", terms)
+        return dict(self.guide.ask(sql, values))
+
+    @staticmethod
+    def _count(group: Group, counts: Mapping[str, int]) -> int:
+        return sum(counts.get(term, 0) for term in (*group.own, *group.same))
+
+    def _match(self, terms: Iterable[str], cheap: bool) -> Scores:
+        """BM25 of the records that hold one of some terms; of frequent ones, names alone."""
+        said = " OR ".join(f'"{term}"' for term in terms)
+        if not said:
+            return {}
+        if cheap:
+            weights = ", ".join(map(str, WEIGHTS))
+            sql = f"SELECT rowid, -bm25(texts, {weights}) FROM texts WHERE texts MATCH ?"
+            return dict(self.guide.ask(sql, (said,)))
+        sql = "SELECT rowid FROM texts WHERE texts MATCH ? LIMIT ?"  # the most linked-to first
+        rows = self.guide.ask(sql, (f"{{title aliases}} : ({said})", BUDGET))
+        rows = rows or self.guide.ask(sql, (said, BUDGET))
+        return {number: 1.0 / rank for rank, (number,) in enumerate(rows, start=1)}
+
+    def _spread(self, scores: Scores) -> Scores:
+        """Some of the best hits' scores, passed on to the records they are linked to."""
+        best = top(scores)[:5]
+        if not best:
+            return scores
+        sql, values = inside(
+            "SELECT a.number, b.number FROM records a JOIN edges ON origin = a.id"
+            " JOIN records b ON target = b.id WHERE a.number IN",
+            best,
+        )
+        links = self.guide.ask(sql, values)
+        degree: Scores = defaultdict(float)
+        for origin, _ in links:
+            degree[origin] += 1
+        spread = dict(scores)
+        for origin, target in links:
+            given = NEIGHBOURS * scores[origin] / degree[origin] ** 0.5
+            spread[target] = spread.get(target, 0.0) + given
+        return spread
+
+    def _trusted(self, scores: Scores) -> Scores:
+        """Less for records whose claims nobody checked."""
+        sql, values = inside("SELECT number, trust FROM records WHERE number IN", scores)
+        trust = dict(self.guide.ask(sql, values))
+        return {n: score * (TRUSTED + (1 - TRUSTED) * trust[n]) for n, score in scores.items()}
+
+
+def top(scores: Mapping[int, float]) -> list[int]:
+    """The best DEPTH, best first."""
+    return sorted(scores, key=lambda number: (-scores[number], number))[:DEPTH]

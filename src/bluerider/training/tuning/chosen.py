@@ -1,0 +1,92 @@
+"""What of a part trains: low-rank corrections, its attention, or all of it."""
+
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.checkpoint import checkpoint
+
+from bluerider.nets.attention import CrossAttention, JointAttention
+from bluerider.nets.clip import Layer
+from bluerider.nets.layers import ResBlock
+from bluerider.nets.lora import LowRank, inject, layers
+from bluerider.training.tuning.plan import PartPlan
+
+ATTENTION = re.compile(r"(^|.*\.)attn\w*\.")  # of every network of ours
+MLP = re.compile(r"(^|.*\.)mlp\.")
+STATISTICS = ("mean", "std")  # of the prior: facts, not weights
+BLOCKS = (ResBlock, JointAttention, CrossAttention, Layer)
+
+
+def wanted(name: str, layers: str) -> bool:
+    """Whether a layer of this name is among those that LoRA corrects."""
+    if layers == "all":
+        return True
+    return bool(ATTENTION.match(name) or (layers == "transformer" and MLP.match(name)))
+
+
+def choose(net: nn.Module, plan: PartPlan, generator: torch.Generator) -> dict[str, LowRank]:
+    """Set what trains of a network; returns the corrections where there are any."""
+    net.requires_grad_(False)
+    if plan.train == "lora":
+        names = [name for name in layers(net) if wanted(name, plan.layers)]
+        return inject(net, names, plan.rank, plan.alpha, generator)
+    for name, parameter in net.named_parameters():
+        if name not in STATISTICS and (plan.train == "full" or ATTENTION.match(name)):
+            parameter.data = parameter.data.float()
+            parameter.requires_grad_(plan.train != "off")
+    return {}
+
+
+RESIDUAL = re.compile(r"(^|.*\.)(norm1|conv1|time|norm2|conv2)\.(weight|bias)")
+PIXELS = re.compile(r".*\.attn\.\d+\.(q|k|v|out)\.(weight|bias)")
+FROZEN = {"resblocks": RESIDUAL, "attention": PIXELS}
+
+
+def freeze(net: nn.Module, kinds: Sequence[str]) -> None:
+    """Freeze the residual blocks or the attention of a decoder, as Kandinsky 2.1's trainer does:
+    skips and the projections of the context go on learning.
+    """
+    blocks = [n for n, module in net.named_modules() if isinstance(module, ResBlock)]
+    for name, parameter in net.named_parameters():
+        block = any(name.startswith(f"{one}.") for one in blocks)
+        for kind in kinds:
+            if FROZEN[kind].fullmatch(name) and (block or kind == "attention"):
+                parameter.requires_grad_(False)
+
+
+def recompute(net: nn.Module) -> None:
+    """Keep only the inputs of a network's blocks and compute the rest again on the way back."""
+    for module in net.modules():
+        if isinstance(module, BLOCKS):
+            module.forward = recomputed(module)  # type: ignore[method-assign]
+
+
+def kernels(device: torch.device) -> AbstractContextManager[None]:
+    """The attention kernels to train with: on a CPU, the fused one's backward is slow on short
+    sequences. What is computed again has to run with the same.
+    """
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
+
+
+def recomputed(module: nn.Module):  # type: ignore[no-untyped-def]
+    """A block's forward under gradient checkpointing."""
+    plain = module.forward
+
+    def forward(*args, **options):  # type: ignore[no-untyped-def]
+        if not torch.is_grad_enabled():
+            return plain(*args, **options)
+        device = args[0].device
+        return checkpoint(
+            plain,
+            *args,
+            use_reentrant=False,
+            preserve_rng_state=False,
+            context_fn=lambda: (nullcontext(), kernels(device)),
+            **options,
+        )
+
+    return forward

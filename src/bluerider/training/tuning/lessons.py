@@ -1,0 +1,110 @@
+"""What a part learns: the loss of each sample, for the prior and for the decoder."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bluerider.diffusion.loss import min_snr, simple_loss, target, variance_loss
+from bluerider.diffusion.schedule import Schedule
+from bluerider.training.tuning.draws import Draw
+
+
+class Lesson(nn.Module):
+    """Clean samples, what the network is told of each, and the loss of its answer.
+
+    `told` modules give the values that `ask` hands the network, in order.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        schedule: Schedule,
+        told: Sequence[nn.Module],
+        x0: Tensor,
+        *,
+        spread: Tensor | None = None,
+        gamma: float = 0.0,
+        variance: bool = False,
+        absolute: bool = False,
+        extra: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.net, self.told, self.schedule = net, nn.ModuleList(told), schedule
+        self.terms = {"gamma": gamma, "variance": variance, "absolute": absolute}
+        self.register_buffer("x0", x0, persistent=False)
+        self.register_buffer("spread", spread, persistent=False)
+        self.register_buffer("extra", extra, persistent=False)
+
+    def ask(self, x: Tensor, t: Tensor, told: tuple[Tensor, ...]) -> Tensor:
+        """The network's answer."""
+        raise NotImplementedError
+
+    def clean(self, draw: Draw) -> Tensor:
+        """The clean samples of a draw; a Gaussian latent is drawn from its spread."""
+        x0 = self.x0[draw.row]
+        if self.spread is None or draw.blur is None:
+            return x0
+        return x0 + draw.blur * self.spread[draw.row]
+
+    def noisy(self, draw: Draw, x0: Tensor) -> Tensor:
+        """What the network sees: x0 and noise at t, and channels that go with a row."""
+        x = self.schedule.noised(x0, draw.noise, draw.t)
+        return x if self.extra is None else torch.cat([x, self.extra[draw.row]], dim=1)
+
+    def forward(self, draw: Draw) -> Tensor:
+        """The loss (N,) of each sample of a draw."""
+        x0 = self.clean(draw)
+        told = tuple(value for each in self.told for value in each(draw.row, draw.drop))
+        answer = self.ask(self.noisy(draw, x0), draw.t, told)
+        return sample_loss(self.schedule, answer, x0, draw.noise, draw.t, **self.terms)
+
+
+def sample_loss(
+    schedule: Schedule,
+    answer: Tensor,
+    x0: Tensor,
+    noise: Tensor,
+    t: Tensor,
+    *,
+    gamma: float = 0.0,
+    variance: bool = False,
+    absolute: bool = False,
+) -> Tensor:
+    """Squared (or absolute) error (N,), min-SNR weighted with each sample's own t where gamma is
+    above 0, and the bound that teaches a learned variance (Nichol & Dhariwal 2021, section 3.1,
+    rescaled).
+    """
+    loss = simple_loss(answer, target(schedule, x0, noise, t), absolute=absolute)
+    if gamma:
+        loss = min_snr(schedule, t, gamma) * loss
+    if variance:
+        predict = schedule.config.predict
+        loss = loss + variance_loss(schedule.posterior, answer, x0, noise, t, predict=predict)
+    return loss
+
+
+class PriorLesson(Lesson):
+    """Words -> clean normalised image embedding (Kandinsky 2.1's prior)."""
+
+    def ask(self, x: Tensor, t: Tensor, told: tuple[Tensor, ...]) -> Tensor:
+        return self.net(x, t, *told)
+
+
+class DecoderLesson(Lesson):
+    """Condition -> noise in the latent; the network holds U-Net and conditioner."""
+
+    def ask(self, x: Tensor, t: Tensor, told: tuple[Tensor, ...]) -> Tensor:
+        condition = self.net["conditioner"](*told)
+        return self.net["unet"](x, t, condition.context, condition.pooled)
+
+
+def halved(losses: Tensor, batch: int, weight: float) -> dict[str, Any]:
+    """Means of the subject's half and, where there is one, the class's, and their weighted sum."""
+    subject = losses[:batch].mean()
+    if len(losses) == batch:
+        return {"loss": subject, "subject": subject.detach()}
+    other = losses[batch:].mean()
+    loss = subject + weight * other
+    return {"loss": loss, "subject": subject.detach(), "class": other.detach()}

@@ -1,0 +1,349 @@
+"""From pictures and words to lessons: what is computed once, by networks that are then let go."""
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from bluerider.diffusion.schedule import Schedule
+from bluerider.errors import InputError
+from bluerider.images import digest, open_picture
+from bluerider.pipeline import Pipeline
+from bluerider.pipeline.prior import imagine
+from bluerider.request import Request
+from bluerider.training.captions import normalised
+from bluerider.training.framing import Framing
+from bluerider.training.order import Order
+from bluerider.training.subjects import SubjectSet
+from bluerider.training.tuning.cache import Frame, encoded, identity, keep, kept
+from bluerider.training.tuning.chosen import choose, recompute
+from bluerider.training.tuning.draws import Source
+from bluerider.training.tuning.lessons import DecoderLesson, Lesson, PriorLesson
+from bluerider.training.tuning.plan import PARTS, Plan
+from bluerider.training.tuning.told import Cached, Spoken, Values
+from bluerider.weights.load import ModelFiles, whole
+from bluerider.weights.store import home
+
+HOMES = {"prior": "prior", "decoder": "unet", "text_encoder": "text"}
+"""What trains -> the model's part that holds it."""
+BATCH = 64
+FAITHFUL = 25  # prior steps, without guidance: samples of what the base believes
+Tell = Callable[[float], None]
+
+
+@dataclass
+class Rows:
+    """Samples of subject and class: their captions, and what was computed of each."""
+
+    captions: list[str] = field(default_factory=list)
+    halves: list[list[list[int]]] = field(default_factory=list)  # rows of a picture, of each half
+    tensors: dict[str, list[Tensor]] = field(default_factory=dict)
+
+    def add(self, captions: Sequence[str], variants: int, **tensors: Tensor) -> None:
+        """A half: `variants` rows a picture, pictures in order."""
+        start, count = len(self.captions), len(captions)
+        self.captions += captions
+        rows = list(range(start, start + count))
+        self.halves.append([rows[i : i + variants] for i in range(0, count, variants)])
+        for name, tensor in tensors.items():
+            self.tensors.setdefault(name, []).append(tensor)
+
+    def all(self, name: str) -> Tensor | None:
+        """A tensor of all rows."""
+        return torch.cat(self.tensors[name]) if name in self.tensors else None
+
+
+@dataclass(kw_only=True)
+class School:
+    """What the lessons of a run are made from."""
+
+    files: ModelFiles
+    plan: Plan
+    learned: SubjectSet
+    captions: list[str]  # of the shots, with the identifier in place
+    device: torch.device
+
+    def check(self) -> None:
+        """Raise InputError for a part that this model lacks, and for nothing to train."""
+        has = [part for part in PARTS if HOMES[part] in self.files.parts]
+        for part in self.plan.trained:
+            if part not in has:
+                raise InputError(f"{part}: {self.files.name} has none; it has {', '.join(has)}")
+        if not self.plan.trained:
+            raise InputError(f"nothing trains; set {' or '.join(f'{p}.train=lora' for p in has)}")
+
+    def frames(self) -> list[Frame]:
+        """Every shot in every variant of its framing."""
+        framing, found = self.learned.framing, []
+        for index, (_, shot) in enumerate(self.learned.shots):
+            for variant in range(self.plan.variants):
+                seed = (self.plan.seed, 1, index, variant)
+                key = [shot.sha256, *describe(framing), seed if framing.crop != "centre" else 0]
+                found.append(Frame(key, partial(framed, shot.path, framing, seed)))
+        return found
+
+    def spread_out(self, values: Sequence[str]) -> list[str]:
+        """A value for every frame, from one for every shot."""
+        return [value for value in values for _ in range(self.plan.variants)]
+
+
+def framed(path: Path, framing: Framing, seed: tuple[int, ...]) -> Image.Image:
+    """A picture, cropped as the seed draws."""
+    return framing.frame(open_picture(path).image, np.random.default_rng(seed))
+
+
+def describe(framing: Framing) -> list[Any]:
+    """A framing as plain values."""
+    return [framing.size, framing.crop, framing.flip]
+
+
+def encode_pictures(school: School, frames: Sequence[Frame], tell: Tell) -> dict[str, Tensor]:
+    """Latents and, where the model knows them, image embeddings of pictures."""
+    files, device = school.files, school.device
+    parts = ["autoencoder"] + (["image"] if "image" in files.parts else [])
+    maker = " ".join(identity(files.sources[part]) for part in parts)
+    nets: dict[str, nn.Module] = {}
+
+    def encode(pictures: Tensor) -> dict[str, Tensor]:
+        for part in parts:
+            if part not in nets:
+                nets[part] = files.load(part, dtype=torch.float32, device=device)
+        pictures = pictures.to(device)
+        mean, log_variance = nets["autoencoder"].moments(pictures)
+        scale = nets["autoencoder"].config.scale
+        made = {"latent": mean * scale}
+        if log_variance is not None:
+            made["spread"] = (0.5 * log_variance).exp() * scale
+        if "image" in nets:
+            made["embedding"] = nets["image"](normalised(pictures, nets["image"].config))
+        return made
+
+    return encoded(frames, encode, maker, tell)
+
+
+def class_embeddings(school: School, prompts: Sequence[str], tell: Tell) -> Tensor:
+    """Image embeddings that the untouched prior imagines for the class, one a seed, as it believes
+    them: many steps, no guidance.
+    """
+    words = [prompts[i % len(prompts)] for i in range(school.plan.class_embeddings)]
+    return imagined(school, words, FAITHFUL, 1.0, tell)
+
+
+def imagined(
+    school: School, words: Sequence[str], steps: int, guidance: float, tell: Tell
+) -> Tensor:
+    """What the untouched prior imagines for each of these words, word i with seed i; kept like
+    what is made of pictures.
+    """
+    files, count = school.files, len(words)
+    weights = [identity(files.sources[part]) for part in ("prior", "text")]
+    maker = json.dumps([*weights, list(words), steps, guidance])
+    path = home() / "encoded" / f"{hashlib.sha256(maker.encode()).hexdigest()}.safetensors"
+    if found := kept(path):
+        return found["embedding"]
+    pipe = Pipeline(files, device=school.device.type, dtype="float32")
+    made = []
+    for start in range(0, count, BATCH):
+        seeds = list(range(start, min(start + BATCH, count)))
+        chosen = [words[seed] for seed in seeds]
+        settings = Request(prompt=chosen[0], prior_steps=steps, prior_guidance=guidance)
+        with torch.inference_mode():
+            made.append(ended(imagine(pipe.parts, chosen, [""] * len(seeds), seeds, settings)))
+        tell((start + len(seeds)) / count)
+    embedding = torch.cat(made).float().cpu().clone()
+    keep(path, {"embedding": embedding})
+    return embedding
+
+
+def conditioned(
+    school: School, captions: Sequence[str], made: dict[str, Tensor], tell: Tell
+) -> tuple[list[str], int, dict[str, Tensor]]:
+    """The decoder's rows of the subject (captions, rows a picture, tensors): told the pictures'
+    own embeddings, those that the untouched prior imagines for the captions, or each in turn.
+
+    Of itself the latter only where the prior does not learn: it is then all that the subject's
+    word can reach the decoder by.
+    """
+    plan, wanted = school.plan, school.plan.decoder_condition
+    if wanted == "auto":
+        wanted = "prior" if plan.prior.train == "off" else "true"
+    if wanted == "true" or "embedding" not in made:
+        return list(captions), plan.variants, made
+    usual = school.files.defaults
+    told = imagined(school, captions, usual.prior_steps, usual.prior_guidance, tell)
+    other = {**made, "embedding": told}
+    if wanted == "prior":
+        return list(captions), plan.variants, other
+    both = {name: torch.stack([made[name], other[name]], 1).flatten(0, 1) for name in made}
+    return [one for one in captions for _ in range(2)], 2 * plan.variants, both
+
+
+def ended(steps: Generator[Any, None, Tensor]) -> Tensor:
+    """What a generator returns when it is run to its end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            found: Tensor = stop.value
+            return found
+
+
+def tables(captions: Sequence[str], files: ModelFiles, part: str, full: bool) -> Any:
+    """Ids and mask of the different captions, the empty one first, and which one each row has."""
+    different = list(dict.fromkeys(["", *captions]))
+    ids, mask = files.tokenizer(part)(different, full=full)
+    return ids, mask, [different.index(caption) for caption in captions]
+
+
+def clip_words(tower: nn.Module, ids: Tensor, mask: Tensor) -> Values:
+    """What the prior is told: token states, embedding, mask."""
+    states, embedding = tower(ids)
+    return states, embedding, mask
+
+
+class Teacher:
+    """Builds the lessons, with what trains chosen and everything frozen let go."""
+
+    def __init__(self, school: School) -> None:
+        self.school = school
+        plan = school.plan
+        self.generator = torch.Generator().manual_seed(plan.seed)
+        self.base = getattr(torch, plan.base)
+        self.nets: dict[str, nn.Module] = {}  # by what trains
+
+    def net(self, part: str) -> nn.Module:
+        """A part that trains, as one module, prepared."""
+        if part not in self.nets:
+            school = self.school
+            dtype = torch.float32 if school.plan.part(part).train == "full" else self.base
+            net = whole(school.files.load(HOMES[part], dtype=dtype, device=school.device))
+            choose(net, school.plan.part(part), self.generator)
+            if school.plan.checkpointing:
+                recompute(net)
+            self.nets[part] = net
+        return self.nets[part]
+
+    def spoken(self, rows: Rows, part: str, tokenizer: str, read: Any, *, full: bool) -> nn.Module:
+        """What a text tower says of the rows' captions: in the step where it learns."""
+        school = self.school
+        ids, mask, captions = tables(rows.captions, school.files, tokenizer, full)
+        learns = part == "text" and school.plan.text_encoder.train != "off"
+        tower = (
+            self.net("text_encoder")
+            if learns
+            else whole(school.files.load(part, dtype=torch.float32, device=school.device))
+        )
+        spoken = Spoken(tower, read, ids, mask, captions).to(school.device)
+        return spoken if learns else spoken.cached()
+
+    def prior(self, rows: Rows) -> Lesson:
+        """The prior's lesson."""
+        files, net = self.school.files, self.net("prior")
+        embeddings = rows.all("embedding")
+        assert embeddings is not None
+        with torch.no_grad():
+            x0 = net.normalise(embeddings.to(self.school.device, net.mean.dtype)).float()
+        told = self.spoken(rows, "text", "tokenizer", clip_words, full=False)
+        return PriorLesson(
+            net,
+            Schedule(files.schedule("prior_schedule")),
+            [told],
+            x0,
+            gamma=0.0,  # x0 is what it predicts; it was trained without weights
+            absolute=self.school.plan.loss == "l1",
+        )
+
+    def decoder(self, rows: Rows) -> Lesson:
+        """The decoder's lesson."""
+        school = self.school
+        net, latent = self.net("decoder"), rows.all("latent")
+        assert latent is not None
+        schedule = Schedule(school.files.schedule("schedule", "ddpm"))  # with what it learned
+        unet = net["unet"].config
+        learned = unet.out_channels == 2 * school.files.config("autoencoder").latent_channels
+        wanted = school.plan.variance
+        is_on = learned and (wanted == "on" or (wanted == "auto" and is_learned(schedule)))
+        return DecoderLesson(
+            net,
+            schedule,
+            self.told(rows),
+            latent.to(school.device),
+            spread=rows.all("spread"),
+            gamma=school.plan.snr_gamma,
+            variance=is_on,
+            absolute=school.plan.loss == "l1",
+        )
+
+    def told(self, rows: Rows) -> list[nn.Module]:
+        """What the conditioner is given, by its kind."""
+        school = self.school
+        kind = school.files.config("unet")[1].kind
+        found: list[nn.Module] = []
+        if kind in ("image", "text_image"):
+            embedding = rows.all("embedding")
+            assert embedding is not None
+            zero = school.files.zero_embedding()
+            found.append(Cached((embedding.to(school.device),), (zero.to(school.device),), drop=1))
+        if kind in ("text_image", "texts"):
+            found.append(self.spoken(rows, "mclip", "mclip_tokenizer", both_words, full=True))
+        if kind == "texts":
+            found.append(self.spoken(rows, "t5", "t5_tokenizer", masked_states, full=True))
+        if kind == "none":
+            found.append(self.spoken(rows, "text", "tokenizer", clip_states, full=True))
+        return found
+
+
+def is_learned(schedule: Schedule) -> bool:
+    """Whether a schedule's sampler reads the learned variance."""
+    return schedule.config.variance == "learned"
+
+
+def clip_states(tower: nn.Module, ids: Tensor, mask: Tensor) -> Values:
+    """Stable Diffusion: the token states alone."""
+    return (tower(ids)[0],)
+
+
+def both_words(tower: nn.Module, ids: Tensor, mask: Tensor) -> Values:
+    """XLM-R: token states and the pooled vector."""
+    states, pooled = tower(ids, mask)
+    return states, pooled
+
+
+def masked_states(tower: nn.Module, ids: Tensor, mask: Tensor) -> Values:
+    """mT5: token states."""
+    return (tower(ids, mask),)
+
+
+def source(school: School, name: str, rows: Rows, lesson: Lesson) -> Source:
+    """What a lesson's micro-batches are drawn from."""
+    plan, part = school.plan, school.plan.part(name)
+    seed = plan.seed
+    orders: list[Any] = [school.learned.order]
+    orders += [Order([1] * len(half), seed=seed + 1) for half in rows.halves[1:]]
+    return Source(
+        part=PARTS.index(name),
+        batch=plan.batch_of(name),
+        order=tuple(orders),
+        rows=tuple(rows.halves),
+        shape=tuple(lesson.x0.shape[1:]),
+        levels=lesson.schedule.length,
+        drop=(part.drop_text, part.drop_image),
+        blurs=lesson.spread is not None,
+    )
+
+
+def class_frames(files: Sequence[Path], framing: Framing) -> list[Frame]:
+    """Class pictures, framed by their middle."""
+    plain = Framing(size=framing.size, grid=framing.grid)
+    return [
+        Frame([digest(path), *describe(plain), 0], partial(framed, path, plain, (0,)))
+        for path in files
+    ]

@@ -86,7 +86,7 @@ def test_model_and_machine_reach_the_loader(run: Run, fake: type[FakePipeline]) 
     flags = ("--model", "mine", "--device", "cpu", "--dtype", "float32", "--prior", "p")
     assert run("generate", "x", *flags, "--offline").code == 0
     asked = {"model": "mine", "device": "cpu", "dtype": "float32", "prior": "p", "offline": True}
-    asked["lora"] = ()
+    asked |= {"lora": (), "memory": "normal"}
     (load,) = fake.loads
     assert load == {**asked, "announce": announce}
 

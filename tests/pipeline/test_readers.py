@@ -15,7 +15,7 @@ def inputs(pipe: Pipeline, **fields: Any) -> tuple[torch.Tensor, ...]:
     """What the conditioner is called with, rows [uncond; cond]."""
     request = pipe.resolve(fields.pop("prompt", "abc"), **SETTINGS, **fields)
     with torch.inference_mode():
-        steps = pipe.reader.read(Batch([request]))
+        steps = pipe.reader.read(Batch([request], [pipe._canvas(request)]))
         while True:
             try:
                 next(steps)

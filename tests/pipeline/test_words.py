@@ -106,7 +106,7 @@ def test_a_weight_moves_what_murnau_imagines_the_way_it_says(murnau: Pipeline) -
 def test_a_negative_reaches_prior_and_decoder_and_each_ones_own_wins(murnau: Pipeline) -> None:
     def halves(**fields: object) -> tuple[torch.Tensor, torch.Tensor]:
         request = murnau.resolve("cat", seed=1, **QUICK, **fields)  # type: ignore[arg-type]
-        steps = murnau.reader.read(Batch([request]))
+        steps = murnau.reader.read(Batch([request], [murnau._canvas(request)]))
         while True:
             try:
                 next(steps)

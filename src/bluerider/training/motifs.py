@@ -72,7 +72,7 @@ class Motifs:
         fields = {}
         if kind in ("background", "spot") or rng.random() < COLOURED and kind != "size":
             fields["background"] = pick(rng, KINDS["background"])
-        things = (self.emoji[first],)
+        things: tuple[str, ...] = (self.emoji[first],)
         if kind in ("and", "relation"):
             things = (self.emoji[first], self.emoji[second])
         if kind in ("size", "place", "relation", "look"):

@@ -74,3 +74,12 @@ def test_every_trait_has_its_place(scene: Scene, at: list[int]) -> None:
     spots = [(0.2, 0.3), (0.7, 0.8)]
     found = traits_of(scene, 0.93, spots if len(scene.things) * scene.count > 1 else [(0.5, 0.5)])
     assert found.nonzero()[0].tolist() == at
+
+
+def test_the_codes_go_where_a_stage_goes_and_the_streams_stay() -> None:
+    appearance = Appearance(torch.zeros(2, 20), 10)
+    holder = torch.nn.Module()
+    holder.inner = Appearance(appearance.codes, appearance.second)
+    holder.to("meta")
+    assert holder.inner.codes.is_meta and not appearance.codes.is_meta
+    assert not holder.state_dict()

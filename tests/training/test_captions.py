@@ -1,7 +1,5 @@
 """Texts for training: names and scenes as people type them."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -33,7 +31,9 @@ def test_a_name_points_at_its_drawing(captions: Captions) -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):
         text, row = captions.name(rng)
-        assert captions.motifs.emoji[row] in text.lower() or len(text) != len("thing a")
+        named = {n.lower() for lang in captions.languages for n in captions.names[lang].values()}
+        if text.lower() in named:  # no slip, article or plural
+            assert text.lower()[-1] == captions.motifs.emoji[row]
 
 
 def test_scenes_make_up_their_part(captions: Captions) -> None:
@@ -75,5 +75,5 @@ def test_groups_hold_every_row_once_in_the_order_told(rows: list[list[int]]) -> 
     assert found == [rows[i] for i in order]
 
 
-def test_the_shipped_captions_read_no_kept_out_name(tmp_path: Path) -> None:
+def test_one_name_in_ten_is_kept_out() -> None:
     assert 0.08 < np.mean([is_kept_out("en", chr(0x1F300 + i)) for i in range(1000)]) < 0.12

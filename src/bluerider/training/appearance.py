@@ -4,12 +4,10 @@ A decoder can only paint what the embedding holds, so the code is made to hold i
 components of a small picture of each thing (Turk & Pentland 1991), and the traits of the scene.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from bluerider.scenes.scene import BACKGROUNDS, COUNTS, LOOKS, Scene
 
@@ -21,16 +19,20 @@ NONE = -1  # in place of a second thing
 NOTHING_WHITE = np.array(BACKGROUNDS["white"], np.float32)
 
 
-@dataclass(frozen=True)
-class Appearance:
-    """Codes of N drawings: `first` numbers of a scene's first thing, `second` of another beside it.
+class Appearance(nn.Module):
+    """Codes (N, first) of N drawings: numbers of a scene's first thing, of which the first `second`
+    tell another beside it. A module, so that the codes go where a stage goes.
 
     Component i has the deviation sqrt(sigma_i / sigma_0): the square root keeps small differences
     between look-alikes from drowning.
     """
 
     codes: Tensor  # (N, first)
-    second: int
+
+    def __init__(self, codes: Tensor, second: int) -> None:
+        super().__init__()
+        self.register_buffer("codes", codes, persistent=False)
+        self.second = second
 
     @classmethod
     def fit(cls, small: Tensor, width: int) -> "Appearance":
@@ -68,7 +70,7 @@ class Appearance:
 
     def nothing(self) -> Tensor:
         """The embedding (1, width) of the picture that shows nothing in particular."""
-        embedding = torch.zeros(1, self.width)
+        embedding = self.codes.new_zeros(1, self.width)
         embedding[0, -TRAITS + EMPTY] = 1.0
         return embedding
 

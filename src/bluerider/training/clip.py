@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bluerider.config import VisionConfig
 from bluerider.nets.clip import TextTower, VisionTower
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, Appearance
@@ -85,7 +86,7 @@ class ClipStage(Stage):
         self, text: TextTower, vision: VisionTower, settings: Settings, appearance: Appearance
     ) -> None:
         super().__init__(Towers(text, vision), settings)
-        self.appearance = appearance
+        self.appearance = Appearance(appearance.codes, appearance.second)
 
     def training_step(self, batch: Met, index: int) -> Tensor:
         picture = batch.picture.to(self.dtype_)
@@ -113,14 +114,15 @@ class Meetings(Stream[Met]):
         captions: Captions,
         tokenizer: Tokenizer,
         sights: Sights,
-        stage: ClipStage,
+        appearance: Appearance,
+        vision: VisionConfig,
         *,
         texts: int,
         longest: int,
         seed: int,
     ) -> None:
         self.captions, self.tokenizer, self.sights = captions, tokenizer, sights
-        self.vision, self.appearance = stage.net.vision.config, stage.appearance
+        self.vision, self.appearance = vision, appearance
         self.texts, self.longest, self.seed = texts, longest, seed
 
     def draw(self, rng: np.random.Generator) -> Met:

@@ -78,7 +78,8 @@ class PriorStage(Stage):
         net.mean.requires_grad_(False)
         net.std.requires_grad_(False)
         super().__init__(Imagination(net, text), settings)
-        self.schedule, self.appearance = schedule, appearance
+        self.schedule = schedule
+        self.appearance = Appearance(appearance.codes, appearance.second)
 
     def training_step(self, batch: Asked, index: int) -> Tensor:
         wanted = self.appearance.embed(batch.first.clamp(min=0), batch.second, batch.traits)

@@ -156,13 +156,14 @@ def prepare_clip(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     if shop.init is None:
         start_small(*towers)
     stage = ClipStage(*towers, settings, shop.appearance)
-    size = 2 * stage.net.vision.config.size
-    sights = Sights(shop.emoji, size, batch=extra["pictures"], scenes=extra["scenes"])
+    vision = shop.recipe.nets["image"]
+    sights = Sights(shop.emoji, 2 * vision.size, batch=extra["pictures"], scenes=extra["scenes"])
     return stage, Meetings(
         Captions(shop.emoji, extra["told"]),
         shop.tokenizer,
         sights,
-        stage,
+        shop.appearance,
+        vision,
         texts=settings.batch,
         longest=extra["longest"],
         seed=settings.seed,

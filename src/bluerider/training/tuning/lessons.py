@@ -1,5 +1,6 @@
 """What a part learns: the loss of each sample, for the prior and for the decoder."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from bluerider.diffusion.schedule import Schedule
 from bluerider.training.tuning.draws import Draw
 
 
-class Lesson(nn.Module):
+class Lesson(nn.Module, ABC):
     """Clean samples, what the network is told of each, and the loss of its answer.
 
     `told` modules give the values that `ask` hands the network, in order.
@@ -37,9 +38,9 @@ class Lesson(nn.Module):
         self.register_buffer("spread", spread, persistent=False)
         self.register_buffer("extra", extra, persistent=False)
 
+    @abstractmethod
     def ask(self, x: Tensor, t: Tensor, told: tuple[Tensor, ...]) -> Tensor:
         """The network's answer."""
-        raise NotImplementedError
 
     def clean(self, draw: Draw) -> Tensor:
         """The clean samples of a draw; a Gaussian latent is drawn from its spread."""

@@ -71,7 +71,7 @@ def dreambooth(
     ] = False,
     wandb: Annotated[bool, option("Also log to Weights & Biases.", FILES, "--wandb")] = False,
     dry_run: Annotated[
-        bool, option("Show what was understood and what memory it takes; stop.", FILES, "--dry-run")
+        bool, option("Show what was understood of the pictures; stop.", FILES, "--dry-run")
     ] = False,
 ) -> None:
     """Teach a model a subject from 3 to 5 pictures.

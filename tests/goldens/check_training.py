@@ -113,11 +113,11 @@ def dreambooth_step(case: Case) -> None:
         spread=(0.5 * log_variance).exp() * scale,
     )
     losses = lesson(drawn(both("t"), both("noise"), both("posterior_noise")))
-    found = halved(losses, len(case["in.train_t"]), config["reg_weight"])
-    close(found["loss"].detach(), case["out.loss"], **LOSS)
-    close(found["subject"], case["out.loss_train"], **LOSS)
-    close(found["class"], case["out.loss_reg"], **LOSS)
-    found["loss"].backward()
+    loss, means = halved(losses, len(case["in.train_t"]), config["reg_weight"])
+    close(loss.detach(), case["out.loss"], **LOSS)
+    close(means[0], case["out.loss_train"], **LOSS)
+    close(means[1], case["out.loss_reg"], **LOSS)
+    loss.backward()
     assert cond.grad is not None
     captions = torch.stack([half.sum(0) for half in cond.grad.split(len(case["in.train_t"]))])
     scale = float(captions.abs().max())

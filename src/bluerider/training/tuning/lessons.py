@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -101,11 +100,12 @@ class DecoderLesson(Lesson):
         return self.net["unet"](x, t, condition.context, condition.pooled)
 
 
-def halved(losses: Tensor, batch: int, weight: float) -> dict[str, Any]:
-    """Means of the subject's half and, where there is one, the class's, and their weighted sum."""
-    subject = losses[:batch].mean()
+def halved(losses: Tensor, batch: int, weight: float) -> tuple[Tensor, list[Tensor]]:
+    """What is minimised, the first half's mean and `weight` times the second's, where there is
+    one; and these means.
+    """
+    first = losses[:batch].mean()
     if len(losses) == batch:
-        return {"loss": subject, "subject": subject.detach()}
-    other = losses[batch:].mean()
-    loss = subject + weight * other
-    return {"loss": loss, "subject": subject.detach(), "class": other.detach()}
+        return first, [first.detach()]
+    second = losses[batch:].mean()
+    return first + weight * second, [first.detach(), second.detach()]

@@ -13,6 +13,7 @@ from bluerider.checks import suggestion
 from bluerider.errors import InputError
 
 PRESETS = Path(__file__).parents[1] / "presets"
+TABLES = ("models", "purposes")  # files there that are no presets
 MODES = ("off", "lora", "attention", "full")
 PARTS = ("prior", "decoder", "text_encoder")
 CHOICES = {
@@ -166,7 +167,7 @@ def merged(base: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 
 def presets() -> list[str]:
     """The names of the presets inside the package."""
-    return sorted(path.stem for path in PRESETS.glob("*.yaml") if path.stem != "models")
+    return sorted(path.stem for path in PRESETS.glob("*.yaml") if path.stem not in TABLES)
 
 
 def read_table(path: Path) -> dict[str, Any]:
@@ -207,21 +208,27 @@ def gathered(
     *,
     family: str,
     model: str,
+    purpose: str = "dreambooth",
     preset: str = "balanced",
     config: Path | None = None,
     changes: Sequence[str] = (),
 ) -> Plan:
-    """The plan for a model: family, model, preset, file and changes, the later over the earlier."""
+    """The plan for a model: family, purpose, preset, model, file and changes, the later over the
+    earlier.
+    """
     if preset not in presets():
         near = suggestion(preset, presets())
         raise InputError(f"--preset {preset}{near}; accepted: {', '.join(presets())}")
     known = read_table(PRESETS / "models.yaml")
+    aim = read_table(PRESETS / "purposes.yaml")[purpose]
     own = read_table(PRESETS / f"{preset}.yaml")
-    for_models = own.pop("models", {})
+    models, for_models = aim.pop("models", {}), own.pop("models", {})
     table: dict[str, Any] = {}
-    for more in (known["all"], known.get(family, {}), own, for_models.get(family, {})):
-        table = merged(table, more)
-    for more in (known.get(model, {}), for_models.get(model, {})):
+    for more in (
+        *(known["all"], known.get(family, {}), aim, models.get(family, {})),
+        *(own, for_models.get(family, {})),
+        *(known.get(model, {}), models.get(model, {}), for_models.get(model, {})),
+    ):
         table = merged(table, more)
     if config is not None:
         table = merged(table, read_table(config))

@@ -56,6 +56,7 @@ class Run(run.Run):
 
     def captions(self) -> list[str]:
         self.words = self._identifiers()
+        self.word = f"[V] is {', '.join(self.words)}; "
         return [filled(self._caption(i), self.words) for i in range(len(self.learned.shots))]
 
     def _identifiers(self) -> list[str]:
@@ -80,6 +81,16 @@ class Run(run.Run):
         caption = self.learned.subjects[number].caption(shot)
         return PLACE.sub(f"[V{number + 1}]", caption)
 
+    def check(self) -> None:
+        super().check()
+        plan, folder = self.plan, self.wanted.class_pictures
+        painted = plan.class_weight and plan.class_pictures and plan.decoder.train != "off"
+        if painted and self.school.masked and not self.school.widens and folder is None:
+            raise InputError(
+                f"{self.files.name} only repaints, so it paints no class pictures; give some with "
+                "--class-pictures, or class_weight=0"
+            )
+
     def rows(self) -> dict[str, teach.Rows]:
         """Pictures of the subject, then of the class."""
         school, plan = self.school, self.plan
@@ -93,7 +104,7 @@ class Run(run.Run):
             files, words = self._class_files(prompts, self.told("painting the class"))
             frames = teach.class_frames(files, self.learned.framing)
             made = teach.encode_pictures(school, frames, self.told("reading the class"))
-            rows["decoder"].add(words, 1, **made)
+            rows["decoder"].add(words, 1, frames, **made)
         return rows
 
     def _class_files(
@@ -110,13 +121,13 @@ class Run(run.Run):
         found = class_pictures(wanted, load, folder, tell)
         return found, [prompts[i % len(prompts)] for i in range(count)]
 
-    def prompts(self) -> dict[str, str]:
+    def prompts(self) -> dict[str, Sequence[str]]:
         """The subject, its class alone (drift), something else (bleed)."""
         subject = PLACE.sub("[V1]", self.learned.subjects[0].phrase)
         return {
-            "subject": filled(subject, self.words),
-            "class": self.wanted.classes[0],
-            "unrelated": self.plan.unrelated,
+            "subject": [filled(subject, self.words)],
+            "class": [self.wanted.classes[0]],
+            "unrelated": [self.plan.unrelated],
         }
 
     def about(self) -> dict[str, Any]:

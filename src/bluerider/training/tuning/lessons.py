@@ -14,7 +14,8 @@ from bluerider.training.tuning.draws import Draw
 class Lesson(nn.Module, ABC):
     """Clean samples, what the network is told of each, and the loss of its answer.
 
-    `told` modules give the values that `ask` hands the network, in order.
+    `told` modules give the values that `ask` hands the network, in order. `beside` gives the
+    channels that join the noisy sample, from (row, x0, mask).
     """
 
     def __init__(
@@ -28,14 +29,14 @@ class Lesson(nn.Module, ABC):
         gamma: float = 0.0,
         variance: bool = False,
         absolute: bool = False,
-        extra: Tensor | None = None,
+        beside: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.net, self.told, self.schedule = net, nn.ModuleList(told), schedule
+        self.beside = beside
         self.terms = {"gamma": gamma, "variance": variance, "absolute": absolute}
         self.register_buffer("x0", x0, persistent=False)
         self.register_buffer("spread", spread, persistent=False)
-        self.register_buffer("extra", extra, persistent=False)
 
     @abstractmethod
     def ask(self, x: Tensor, t: Tensor, told: tuple[Tensor, ...]) -> Tensor:
@@ -49,9 +50,11 @@ class Lesson(nn.Module, ABC):
         return x0 + draw.blur * self.spread[draw.row]
 
     def noisy(self, draw: Draw, x0: Tensor) -> Tensor:
-        """What the network sees: x0 and noise at t, and channels that go with a row."""
+        """What the network sees: x0 and noise at t, and what stands beside them."""
         x = self.schedule.noised(x0, draw.noise, draw.t)
-        return x if self.extra is None else torch.cat([x, self.extra[draw.row]], dim=1)
+        if self.beside is None:
+            return x
+        return torch.cat([x, self.beside(draw.row, x0, draw.mask)], dim=1)
 
     def forward(self, draw: Draw) -> Tensor:
         """The loss (N,) of each sample of a draw."""

@@ -19,6 +19,7 @@ PARTS = ("prior", "decoder", "text_encoder")
 CHOICES = {
     "train": MODES,
     "layers": ("attention", "transformer", "all"),
+    "freeze": ("none", "resblocks", "attention", "resblocks,attention"),
     "precision": ("float32", "bfloat16", "float16"),
     "base": ("float32", "bfloat16", "float16"),
     "save_as": ("float32", "bfloat16", "float16"),
@@ -44,6 +45,7 @@ class PartPlan:
     batch: int = 0  # pictures of the subject a step; 0: the run's batch
     drop_text: float = 0.1  # how often the words are left out
     drop_image: float = 0.1  # how often the image embedding is
+    freeze: str = "none"  # of a decoder: resblocks, attention, or both with a comma between
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,7 @@ class Plan:
     text_encoder: PartPlan = field(default_factory=PartPlan)
     identifier: str = "auto"
     decoder_condition: str = "auto"
+    inpainting: bool = False  # the decoder learns to repaint what a mask leaves out
     class_weight: float = 1.0
     class_pictures: int = 100
     class_embeddings: int = 200

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import nn
 
 from bluerider import __version__
@@ -45,6 +46,7 @@ FIXED = (
     "snr_gamma",
     "variance",
     "optimizer",
+    "inpainting",
 )
 
 
@@ -70,6 +72,7 @@ class Run(ABC):
 
     purpose: str
     halves: tuple[str, ...]
+    word = ""  # what is to be said before the training, ending in "; "
 
     def __init__(self, wanted: Asked, say: Say, advance: Advance) -> None:
         self.wanted, self.say, self.advance = wanted, say, advance
@@ -100,8 +103,8 @@ class Run(ABC):
         """The samples of each lesson."""
 
     @abstractmethod
-    def prompts(self) -> dict[str, str]:
-        """What is painted on the way: kind -> words."""
+    def prompts(self) -> dict[str, Sequence[str]]:
+        """What is painted on the way: kind -> words, one a seed, over and over."""
 
     @abstractmethod
     def about(self) -> dict[str, Any]:
@@ -144,7 +147,8 @@ class Run(ABC):
         plan = self.plan
         homes = sorted({teach.HOMES[part] for part in plan.trained})
         parts = {
-            p: [plan.part(p).train, plan.part(p).rank, plan.part(p).layers] for p in plan.trained
+            name: [part.train, part.rank, part.layers, part.freeze]
+            for name, part in ((name, plan.part(name)) for name in plan.trained)
         }
         return {
             "model": {part: identity(self.files.sources[part]) for part in homes},
@@ -252,7 +256,8 @@ class Run(ABC):
             words, variants, seen = teach.conditioned(
                 school, captions, made, self.told("imagining")
             )
-            rows["decoder"].add(words, variants, **seen)
+            frames = [f for f in school.frames() for _ in range(variants // plan.variants)]
+            rows["decoder"].add(words, variants, frames, **seen)
         return rows
 
     def _tuner(
@@ -276,23 +281,42 @@ class Run(ABC):
 
     def _samples(self, nets: Mapping[str, nn.Module], trackers: Trackers) -> Samples:
         live: dict[str, Any] = {}
+        files = self.files
         for part, net in nets.items():
             home = teach.HOMES[part]
             live[home] = (net["unet"], net["conditioner"]) if home == "unet" else net
+        if "unet" in live:  # which may have got more channels
+            shape = tuple(net.config for net in live["unet"])
+            unet = replace(files.sources["unet"], config=shape)
+            files = replace(files, sources={**files.sources, "unet": unet})
         return Samples(
-            self.files,
+            files,
             live,
             self.prompts(),
             self.wanted.out / "samples",
             every=self.plan.sample_every,
             count=self.plan.samples,
             trackers=trackers,
+            given=self._canvas(),
         )
+
+    def _canvas(self) -> dict[str, Any]:
+        """What sample pictures are painted on: of an inpainting network the first picture, its
+        middle repainted.
+        """
+        if not self.school.masked:
+            return {}
+        picture = self.school.frames()[0].open()
+        wide, high = picture.size
+        mask = Image.new("L", picture.size, 0)
+        mask.paste(255, (wide // 4, high // 4, wide - wide // 4, high - high // 4))
+        return {"task": "inpaint", "picture": picture, "mask": mask}
 
     def write(self, nets: Mapping[str, nn.Module]) -> Path:
         """Write what was learned: one LoRA file, or the whole model where more trained."""
         about = {**self.about(), **self._origin()}
-        if any(self.plan.part(part).train != "lora" for part in self.plan.trained):
+        modes = {self.plan.part(part).train for part in self.plan.trained}
+        if modes != {"lora"} or self.school.widens:
             path = self.wanted.out / "model"
             write_model(self.files, {teach.HOMES[p]: net for p, net in nets.items()}, path)
             write_whole(path / "about.json", json.dumps(about, indent=1).encode())
@@ -312,4 +336,5 @@ class Run(ABC):
         homes = {teach.HOMES[part] for part in self.plan.trained}
         fingerprints = {part: identity(self.files.sources[part]) for part in sorted(homes)}
         base = {"name": self.files.name, "family": self.files.family, "fingerprint": fingerprints}
-        return {"base": base, "step": self.plan.steps, "bluerider": __version__}
+        task = "inpaint" if self.school.masked else "text2img"
+        return {"base": base, "task": task, "step": self.plan.steps, "bluerider": __version__}

@@ -14,7 +14,7 @@ from bluerider.guide import lexicon, library
 from bluerider.guide.terms import is_paired, key, terms
 from bluerider.guide.vocabulary import RELS
 
-VERSION = 1  # of the tables below and of what `terms` makes; a change rebuilds every index
+VERSION = 2  # of the tables below and of what `terms` makes; a change rebuilds every index
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE records (
@@ -35,7 +35,7 @@ CREATE TABLE deletions (
 CREATE TABLE lexicon (form TEXT, concept INTEGER, PRIMARY KEY (form, concept)) WITHOUT ROWID;
 CREATE TABLE concepts (concept INTEGER, term TEXT, PRIMARY KEY (concept, term)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE texts USING fts5(
-    title, aliases, summary, facets, claims, body, content='', tokenize='ascii'
+    title, aliases, keywords, summary, facets, claims, body, content='', tokenize='ascii'
 );
 """
 TYPO_LENGTH = 4  # shorter words are not corrected
@@ -91,7 +91,7 @@ def fill(connection: sqlite3.Connection, rows: Iterable[Row], signature: str) ->
     for concept, (forms, english) in enumerate(lexicon.rings()):
         pairs = [(form, concept) for form in sorted(forms)]
         connection.executemany("INSERT OR IGNORE INTO lexicon VALUES (?, ?)", pairs)
-        named = [(concept, term) for term in sorted(english)]
+        named = [(concept, term) for term in sorted(english) if set(term.split()) <= counts.keys()]
         connection.executemany("INSERT OR IGNORE INTO concepts VALUES (?, ?)", named)
     connection.execute("INSERT INTO texts(texts) VALUES ('optimize')")
     facts = {"signature": signature, "records": str(len(rows))}
@@ -116,8 +116,8 @@ def add(connection: sqlite3.Connection, number: int, row: Row, counts: Counter[s
     counts.update({term for column in columns for term in column})
     texts = [" ".join(column) for column in columns]
     connection.execute(
-        "INSERT INTO texts(rowid, title, aliases, summary, facets, claims, body)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO texts(rowid, title, aliases, keywords, summary, facets, claims, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (number, *texts),
     )
 
@@ -147,14 +147,14 @@ def names_of(row: Row) -> dict[str, tuple[float, str]]:
 def columns_of(row: Row) -> Iterator[Iterator[str]]:
     """The terms of each column of the full-text table."""
     yield (t for language, text in row["title"].items() for t in terms(text, language))
-    tables = (row["aliases"], row.get("text", {}))
-    yield (
-        t
-        for table in tables
-        for language, texts in table.items()
-        for text in texts
-        for t in terms(text, language)
-    )
+    for tables in ((row["aliases"], row.get("text", {})), (row["keywords"],)):
+        yield (
+            t
+            for table in tables
+            for language, texts in table.items()
+            for text in texts
+            for t in terms(text, language)
+        )
     yield (t for language, text in row["summary"].items() for t in terms(text, language))
     yield terms(" ".join(facets_of(row)), "en")
     yield (t for claim in row["claims"] for t in terms(claim["text"], "en"))

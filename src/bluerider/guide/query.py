@@ -123,10 +123,7 @@ class Reader:
 
     def same(self, forms: Sequence[str]) -> list[str]:
         """Terms of the rings that some forms lie in, as far as the guide uses them."""
-        sql = (
-            "SELECT DISTINCT term FROM lexicon JOIN concepts USING (concept)"
-            " JOIN vocabulary USING (term) WHERE form IN"
-        )
+        sql = "SELECT DISTINCT term FROM lexicon JOIN concepts USING (concept) WHERE form IN"
         return self._column(sql, list(dict.fromkeys(forms)))
 
     def known(self, terms: Iterable[str]) -> list[str]:

@@ -10,7 +10,8 @@ from bluerider.guide.query import Group, Query, inside, parse
 
 RANK = 30  # reciprocal rank fusion: 1 / (RANK + rank), Cormack, Clarke and Buettcher (2009)
 DEPTH = 100  # of each ranking
-WEIGHTS = (4.0, 4.0, 2.0, 1.0, 1.0, 1.0)  # title, aliases, summary, facets, claims, body
+WEIGHTS = (4.0, 4.0, 3.0, 2.0, 1.0, 1.0, 1.0)
+# title, aliases, keywords, summary, facets, claims, body
 NAMES, OWN, SAME = 1.0, 0.5, 1.0  # what each ranking counts
 NEAR = 1.0  # and that of sentence embeddings, where there are any
 RELATED = 0.6  # what a word of the same meaning counts against the word itself
@@ -146,10 +147,12 @@ class Ranking:
     def _counts(self) -> dict[str, int]:
         """How many times each term of the query is used."""
         terms = [term for group in self.query.groups for term in (*group.own, *group.same)]
-        if not terms:
+        words = {word for term in terms for word in term.split()}
+        if not words:
             return {}
-        sql, values = inside("SELECT term, count FROM vocabulary WHERE term IN", terms)
-        return dict(self.guide.ask(sql, values))
+        sql, values = inside("SELECT term, count FROM vocabulary WHERE term IN", words)
+        counts = dict(self.guide.ask(sql, values))
+        return {term: min(counts.get(word, 0) for word in term.split()) for term in terms}
 
     @staticmethod
     def _count(group: Group, counts: Mapping[str, int]) -> int:
@@ -157,7 +160,7 @@ class Ranking:
 
     def _match(self, terms: Iterable[str], cheap: bool) -> Scores:
         """BM25 of the records that hold one of some terms; of frequent ones, names alone."""
-        said = " OR ".join(f'"{term}"' for term in terms)
+        said = " OR ".join(map(asked, terms))
         if not said:
             return {}
         if cheap:
@@ -194,6 +197,11 @@ class Ranking:
         sql, values = inside("SELECT number, trust FROM records WHERE number IN", scores)
         trust = dict(self.guide.ask(sql, values))
         return {n: score * (TRUSTED + (1 - TRUSTED) * trust[n]) for n, score in scores.items()}
+
+
+def asked(term: str) -> str:
+    """A term in the syntax of FTS5: a word, or words that have to be there together."""
+    return "(" + " AND ".join(f'"{word}"' for word in term.split()) + ")"
 
 
 def top(scores: Mapping[int, float]) -> list[int]:

@@ -15,6 +15,7 @@ from bluerider.training.tuning import identifier, run, teach
 from bluerider.training.tuning.cache import identity
 from bluerider.training.tuning.classes import Wanted, class_pictures, listed, prompts_of
 from bluerider.training.tuning.draws import HALVES
+from bluerider.training.tuning.forecast import Forecast, Forecaster
 from bluerider.training.tuning.ledger import Advance
 from bluerider.training.tuning.run import Asked, Say
 
@@ -120,6 +121,13 @@ class Run(run.Run):
         load = lambda: Pipeline(self.files, device=self.device.type)  # noqa: E731
         found = class_pictures(wanted, load, folder, tell)
         return found, [prompts[i % len(prompts)] for i in range(count)]
+
+    def forecast(self) -> Forecast:
+        plan = self.plan
+        sizes = {"prior": plan.class_embeddings, "decoder": plan.class_pictures}
+        counts = [sizes[part] for part in sizes if part in plan.trained]
+        more = max(counts, default=0) if plan.class_weight else 0
+        return Forecaster(self.school, paints=more > 0, more=more).forecast()
 
     def prompts(self) -> dict[str, Sequence[str]]:
         """The subject, its class alone (drift), something else (bleed)."""

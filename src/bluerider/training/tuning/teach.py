@@ -238,6 +238,17 @@ def clip_words(tower: nn.Module, ids: Tensor, mask: Tensor) -> Values:
     return states, embedding, mask
 
 
+def prepared(net: nn.Module, school: School, part: str, generator: torch.Generator) -> nn.Module:
+    """A network with what trains of it chosen, and all that goes with its training."""
+    widens = part == "decoder" and school.widens
+    if widens:
+        widen(net["unet"], 2 * school.cells + 1)
+    choose(net, school.plan.part(part), generator, [WIDENED] if widens else [])
+    if school.plan.checkpointing:
+        recompute(net)
+    return net
+
+
 class Teacher:
     """Builds the lessons, with what trains chosen and everything frozen let go."""
 
@@ -254,14 +265,7 @@ class Teacher:
             school = self.school
             dtype = torch.float32 if school.plan.part(part).train == "full" else self.base
             net = whole(school.files.load(HOMES[part], dtype=dtype, device=school.device))
-            widens = part == "decoder" and school.widens
-            if widens:
-                widen(net["unet"], 2 * school.cells + 1)
-            new = [WIDENED] if widens else []
-            choose(net, school.plan.part(part), self.generator, new)
-            if school.plan.checkpointing:
-                recompute(net)
-            self.nets[part] = net
+            self.nets[part] = prepared(net, school, part, self.generator)
         return self.nets[part]
 
     def spoken(self, rows: Rows, part: str, tokenizer: str, read: Any, *, full: bool) -> nn.Module:

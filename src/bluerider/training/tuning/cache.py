@@ -19,6 +19,7 @@ from bluerider.errors import BlueriderError
 from bluerider.weights.net import Source
 from bluerider.weights.store import home, write_whole
 
+BATCH = 8  # pictures encoded together
 BLOCKS, BLOCK = 256, 4096  # what is read of a large file to know it again
 SMALL = 64 * 2**20
 
@@ -53,7 +54,7 @@ def encoded(
     encode: Callable[[Tensor], dict[str, Tensor]],
     maker: str,
     tell: Callable[[float], None],
-    batch: int = 8,
+    batch: int = BATCH,
 ) -> dict[str, Tensor]:
     """`encode` of every picture (B, 3, H, W) in [-1, 1] as rows of tensors; `maker` says what
     network and settings made them. What was made before is read.

@@ -73,12 +73,14 @@ def read(folders: Sequence[Path]) -> list[Row]:
 
 
 def fill(connection: sqlite3.Connection, rows: Iterable[Row], signature: str) -> None:
-    """Make and fill all tables; the most linked-to records get the smallest numbers."""
+    """Make and fill all tables; records get the smaller numbers, the more they are
+    linked to and the more of them is checked: that is who stands first in a tie.
+    """
     connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + TABLES)
     rows = list(rows)
     edges = set(edges_of(rows))
     degree = Counter(target for _, _, target, _ in edges)
-    rows.sort(key=lambda row: (-degree[row["id"]], row["id"]))
+    rows.sort(key=lambda row: (-degree[row["id"]], -trust(row), row["id"]))
     counts: Counter[str] = Counter()
     for number, row in enumerate(rows, start=1):
         add(connection, number, row, counts)
@@ -101,9 +103,7 @@ def fill(connection: sqlite3.Connection, rows: Iterable[Row], signature: str) ->
 def add(connection: sqlite3.Connection, number: int, row: Row, counts: Counter[str]) -> None:
     """Write one record into the tables and count its terms."""
     claims = row["claims"]
-    checked = sum(claim["status"] == "checked" for claim in claims)
-    trust = (checked + 1) / (len(claims) + 1)
-    facts = (row["title"]["en"], row["summary"]["en"], row["date"], row["due"], trust)
+    facts = (row["title"]["en"], row["summary"]["en"], row["date"], row["due"], trust(row))
     connection.execute(
         "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (number, row["id"], row["type"], *facts, json.dumps(row, ensure_ascii=False)),
@@ -120,6 +120,12 @@ def add(connection: sqlite3.Connection, number: int, row: Row, counts: Counter[s
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (number, *texts),
     )
+
+
+def trust(row: Row) -> float:
+    """The share of a record's claims that somebody checked; 1 where there is none."""
+    checked = sum(claim["status"] == "checked" for claim in row["claims"])
+    return float((checked + 1) / (len(row["claims"]) + 1))
 
 
 def edges_of(rows: Iterable[Row]) -> Iterator[tuple[str, str, str, str | None]]:

@@ -38,6 +38,9 @@ COMMANDS = {
     "dreambooth": Command(
         "bluerider.cli.dreambooth:app", "Teach a model a subject from a few pictures."
     ),
+    "finetune": Command(
+        "bluerider.cli.finetune:app", "Train a model further on captioned pictures."
+    ),
     "train": Command("bluerider.cli.train:app", "Train a model, stage by stage."),
     "completion": Command("bluerider.cli.completion:app", "Complete commands in your shell."),
 }

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +11,41 @@ from bluerider.diffusion.schedule import Schedule
 from bluerider.training.tuning.draws import Draw
 
 
+class Shelves(nn.Module):
+    """Rows of several shapes, a table for each shape; rows that are asked for together have one."""
+
+    def __init__(self, rows: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.shapes = [tuple(row.shape) for row in rows]
+        kinds = sorted(set(self.shapes))
+        self.shelf = [kinds.index(shape) for shape in self.shapes]
+        place = torch.zeros(len(rows), dtype=torch.long)
+        for i in range(len(kinds)):
+            same = [j for j, shelf in enumerate(self.shelf) if shelf == i]
+            self.register_buffer(
+                f"table{i}", torch.stack([rows[j] for j in same]), persistent=False
+            )
+            place[same] = torch.arange(len(same))
+        self.register_buffer("place", place, persistent=False)
+
+    def __getitem__(self, row: Tensor) -> Tensor:
+        """The rows (N, ...) of these numbers (N,)."""
+        table: Tensor = getattr(self, f"table{self.shelf[int(row[0])]}")
+        return table[self.place[row]]
+
+
+def shelved(rows: Sequence[Tensor] | Tensor | None) -> Tensor | Shelves | None:
+    """Rows as one table where they have one shape."""
+    if rows is None or isinstance(rows, Tensor):
+        return rows
+    return torch.stack(list(rows)) if len({row.shape for row in rows}) == 1 else Shelves(rows)
+
+
 class Lesson(nn.Module, ABC):
     """Clean samples, what the network is told of each, and the loss of its answer.
 
-    `told` modules give the values that `ask` hands the network, in order.
+    `told` modules give the values that `ask` hands the network, in order. `beside` gives the
+    channels that join the noisy sample, from (row, x0, mask).
     """
 
     def __init__(
@@ -23,20 +53,23 @@ class Lesson(nn.Module, ABC):
         net: nn.Module,
         schedule: Schedule,
         told: Sequence[nn.Module],
-        x0: Tensor,
+        x0: Sequence[Tensor] | Tensor,
         *,
-        spread: Tensor | None = None,
+        spread: Sequence[Tensor] | Tensor | None = None,
         gamma: float = 0.0,
         variance: bool = False,
         absolute: bool = False,
-        extra: Tensor | None = None,
+        beside: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.net, self.told, self.schedule = net, nn.ModuleList(told), schedule
+        self.beside = beside
         self.terms = {"gamma": gamma, "variance": variance, "absolute": absolute}
-        self.register_buffer("x0", x0, persistent=False)
-        self.register_buffer("spread", spread, persistent=False)
-        self.register_buffer("extra", extra, persistent=False)
+        for name, table in (("x0", shelved(x0)), ("spread", shelved(spread))):
+            if isinstance(table, Shelves):
+                self.add_module(name, table)
+            else:
+                self.register_buffer(name, table, persistent=False)
 
     @abstractmethod
     def ask(self, x: Tensor, t: Tensor, told: tuple[Tensor, ...]) -> Tensor:
@@ -50,9 +83,11 @@ class Lesson(nn.Module, ABC):
         return x0 + draw.blur * self.spread[draw.row]
 
     def noisy(self, draw: Draw, x0: Tensor) -> Tensor:
-        """What the network sees: x0 and noise at t, and channels that go with a row."""
+        """What the network sees: x0 and noise at t, and what stands beside them."""
         x = self.schedule.noised(x0, draw.noise, draw.t)
-        return x if self.extra is None else torch.cat([x, self.extra[draw.row]], dim=1)
+        if self.beside is None:
+            return x
+        return torch.cat([x, self.beside(draw.row, x0, draw.mask)], dim=1)
 
     def forward(self, draw: Draw) -> Tensor:
         """The loss (N,) of each sample of a draw."""
@@ -101,11 +136,12 @@ class DecoderLesson(Lesson):
         return self.net["unet"](x, t, condition.context, condition.pooled)
 
 
-def halved(losses: Tensor, batch: int, weight: float) -> dict[str, Any]:
-    """Means of the subject's half and, where there is one, the class's, and their weighted sum."""
-    subject = losses[:batch].mean()
+def halved(losses: Tensor, batch: int, weight: float) -> tuple[Tensor, list[Tensor]]:
+    """What is minimised, the first half's mean and `weight` times the second's, where there is
+    one; and these means.
+    """
+    first = losses[:batch].mean()
     if len(losses) == batch:
-        return {"loss": subject, "subject": subject.detach()}
-    other = losses[batch:].mean()
-    loss = subject + weight * other
-    return {"loss": loss, "subject": subject.detach(), "class": other.detach()}
+        return first, [first.detach()]
+    second = losses[batch:].mean()
+    return first + weight * second, [first.detach(), second.detach()]

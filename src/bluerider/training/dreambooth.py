@@ -103,9 +103,11 @@ class Run(run.Run):
             rows["prior"].add(words, 1, embedding=embedding)
         if plan.class_weight and "decoder" in rows and plan.class_pictures:
             files, words = self._class_files(prompts, self.told("painting the class"))
-            frames = teach.class_frames(files, self.learned.framing)
+            shapes = school.shapes
+            frames = teach.class_frames(files, self.learned.framing, shapes)
+            words = [word for word in words for _ in shapes]
             made = teach.encode_pictures(school, frames, self.told("reading the class"))
-            rows["decoder"].add(words, 1, frames, **made)
+            rows["decoder"].add(words, len(shapes), frames, **made)
         return rows
 
     def _class_files(
@@ -124,7 +126,8 @@ class Run(run.Run):
 
     def forecast(self) -> Forecast:
         plan = self.plan
-        sizes = {"prior": plan.class_embeddings, "decoder": plan.class_pictures}
+        painted = plan.class_pictures * len(self.school.shapes)
+        sizes = {"prior": plan.class_embeddings, "decoder": painted}
         counts = [sizes[part] for part in sizes if part in plan.trained]
         more = max(counts, default=0) if plan.class_weight else 0
         return Forecaster(self.school, paints=more > 0, more=more).forecast()

@@ -20,7 +20,8 @@ FULL = 15.0  # BM25 of one thing asked for that counts half
 COVERED = 0.8  # how much of a score hangs on the share of the query that is found
 NEIGHBOURS = 0.15  # what a link from a good hit adds
 TRUSTED = 0.9  # what a record without one checked claim counts
-ROWS = 1000  # of a thing asked for, the most linked-to
+ROWS = 1000  # a guide of no more is looked through whole; of a larger one
+FEW = 300  # the most linked-to of each thing asked for
 BUDGET = 2000  # rows a term may match before it is looked for in names alone
 UNASKED = ("measurement",)  # found only where their type is asked for; a word's page shows them
 KNOWN = 0.34  # with less of the query known, there is no answer
@@ -93,7 +94,8 @@ class Ranking:
         self.near = near
         self.words: list[tuple[str, Scores]] = []  # what is asked for, and where it is
         self.shown: dict[int, str] = {}
-        self.most = math.log1p(guide.ask("SELECT max(number) FROM records")[0][0])
+        count = guide.ask("SELECT max(number) FROM records")[0][0] or 1
+        self.most, self.rows = math.log1p(count), ROWS if count <= ROWS else FEW
         self.named = self._named()
         self.own, self.same = self._worded()
 
@@ -173,7 +175,7 @@ class Ranking:
         if cheap:
             weights = ", ".join(map(str, WEIGHTS))
             sql = f"SELECT rowid, -bm25(texts, {weights}) FROM texts WHERE texts MATCH ? LIMIT ?"
-            return dict(self.guide.ask(sql, (said, ROWS)))
+            return dict(self.guide.ask(sql, (said, self.rows)))
         sql = "SELECT rowid FROM texts WHERE texts MATCH ? LIMIT ?"  # the most linked-to first
         rows = self.guide.ask(sql, (f"{{title aliases}} : ({said})", BUDGET))
         rows = rows or self.guide.ask(sql, (said, BUDGET))

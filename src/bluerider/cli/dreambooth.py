@@ -79,22 +79,14 @@ def dreambooth(
     Settings are KEY=VALUE or PART.KEY=VALUE with the parts prior, decoder, text_encoder, such as
     [bold]steps=300 prior.rate=1e-4 decoder.train=off[/bold]; docs/DREAMBOOTH.md lists them.
     """
-    folders = [one for one in pictures if "=" not in one or Path(one).exists()]
-    changes = [one for one in pictures if one not in folders]
-    if not folders:
-        raise InputError("no folder of pictures; give one: bluerider dreambooth photos ...")
-    if not subject:
-        raise InputError("--subject is missing; say what the pictures show: 'a [V] robot'")
-    if not class_:
-        raise InputError("--class is missing; say what the subject is one of: 'a robot'")
-    if out is None:
-        raise InputError("--out is missing; name the folder to write")
+    folders, changes = check_given(pictures, subject, class_, out)
+    assert out is not None
     from bluerider.training.dreambooth import Lessons
 
     wanted = Lessons(
         pictures=folders,
-        subjects=subject,
-        classes=class_,
+        subjects=subject or [],
+        classes=class_ or [],
         out=out,
         model=model,
         preset=preset,
@@ -106,6 +98,23 @@ def dreambooth(
         offline=offline,
     )
     start(wanted, threads, dry_run=dry_run)
+
+
+def check_given(
+    pictures: list[str], subject: list[str] | None, class_: list[str] | None, out: Path | None
+) -> tuple[list[str], list[str]]:
+    """The folders and the settings among the arguments. Raises InputError for what is missing."""
+    folders = [one for one in pictures if "=" not in one or Path(one).exists()]
+    changes = [one for one in pictures if one not in folders]
+    if not folders:
+        raise InputError("no folder of pictures; give one: bluerider dreambooth photos ...")
+    if not subject:
+        raise InputError("--subject is missing; say what the pictures show: 'a [V] robot'")
+    if not class_:
+        raise InputError("--class is missing; say what the subject is one of: 'a robot'")
+    if out is None:
+        raise InputError("--out is missing; name the folder to write")
+    return folders, changes
 
 
 def start(wanted: object, threads: int, *, dry_run: bool) -> None:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from bluerider.catalog import PRIOR_SCHEDULE, SCHEDULE_20, SCHEDULE_21, SCHEDULE_SD
 from bluerider.diffusion.loss import elbo_weight, simple_loss, target, variance_loss
 from bluerider.diffusion.schedule import Posterior, Schedule
-from bluerider.training.tuning.chosen import freeze
 from bluerider.training.tuning.draws import Draw
+from bluerider.training.tuning.inpainting import Known
 from bluerider.training.tuning.lessons import DecoderLesson, Lesson, PriorLesson, halved
 from bluerider.training.tuning.told import Cached
 from bluerider.training.tuning.tuner import follow
@@ -113,11 +113,11 @@ def dreambooth_step(case: Case) -> None:
         spread=(0.5 * log_variance).exp() * scale,
     )
     losses = lesson(drawn(both("t"), both("noise"), both("posterior_noise")))
-    found = halved(losses, len(case["in.train_t"]), config["reg_weight"])
-    close(found["loss"].detach(), case["out.loss"], **LOSS)
-    close(found["subject"], case["out.loss_train"], **LOSS)
-    close(found["class"], case["out.loss_reg"], **LOSS)
-    found["loss"].backward()
+    loss, means = halved(losses, len(case["in.train_t"]), config["reg_weight"])
+    close(loss.detach(), case["out.loss"], **LOSS)
+    close(means[0], case["out.loss_train"], **LOSS)
+    close(means[1], case["out.loss_reg"], **LOSS)
+    loss.backward()
     assert cond.grad is not None
     captions = torch.stack([half.sum(0) for half in cond.grad.split(len(case["in.train_t"]))])
     scale = float(captions.abs().max())
@@ -140,13 +140,13 @@ def unclip_step(case: Case) -> None:
     net = whole(kandinsky(case))
     conditions = told(*(case[f"in.{n}"] for n in ("image_emb", "full_emb", "pooled_emb")))
     schedule, x0 = Schedule(SCHEDULE_21), case["in.x_start"]
-    extra = None
+    draw, beside = drawn(case["in.t"], case["in.noise"]), None
     if "in.raw_mask" in case:
-        known = 1 - case["in.raw_mask"][:, None]
-        extra = torch.cat([x0 * known * known, known], dim=1)
-        close(x0 * known, case["out.cond.inpaint_image"])
-    lesson = DecoderLesson(net, schedule, [conditions], x0, variance=True, extra=extra)
-    draw = drawn(case["in.t"], case["in.noise"])
+        draw, beside = draw._replace(mask=case["in.raw_mask"][:, None]), Known()
+        known = beside(draw.row, x0, draw.mask)
+        close(known[:, :4], case["out.cond.inpaint_image"])
+        close(known[:, 4:], case["out.cond.inpaint_mask"])
+    lesson = DecoderLesson(net, schedule, [conditions], x0, variance=True, beside=beside)
     losses = lesson(draw)
     close(losses.detach(), case["out.loss"], rtol=1e-4, atol=1e-6)
     close(losses.mean().detach(), case["out.loss_mean"], rtol=1e-5, atol=1e-6)
@@ -217,14 +217,13 @@ def frozen_parameters(case: Case) -> None:
     weights = {}
     for part in ("1of2", "2of2"):
         weights |= Other(case.path).only(f"w_unet21-{part}.safetensors")
-    for said, frozen in case.table.items():
+    for said, names in case.table.items():
         switches = [name for name in ("resblocks", "attention") if f"{name}=True" in said]
         net = whole(decoder(weights, head_dim=16))
-        freeze(net, switches)
         keymap = maps(case, net)
         wanted = set()
-        for name in frozen:
+        for name in names:
             found = keymap.ours(name)
             assert found is not None, name
             wanted |= set(found[0])
-        assert {n for n, p in net.named_parameters() if not p.requires_grad} == wanted, said
+        assert frozen(net, switches) == wanted, said

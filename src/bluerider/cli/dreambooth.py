@@ -5,12 +5,26 @@ from typing import Annotated
 
 import typer
 
-from bluerider.cli.generate import model_names, option
+from bluerider.cli.flags import option
+from bluerider.cli.tuning import (
+    FILES,
+    Config,
+    Device,
+    DryRun,
+    Model,
+    Offline,
+    Preset,
+    Resume,
+    Threads,
+    Wandb,
+    parted,
+    start,
+)
 from bluerider.errors import InputError
 
 app = typer.Typer(rich_markup_mode="rich", add_completion=False, no_args_is_help=True)
 
-SUBJECT, MODEL, FILES = "The subject", "The model and its training", "Files"
+SUBJECT = "The subject"
 EXAMPLES = """[bold]Examples[/bold]
 
 bluerider dreambooth photos --subject "a \\[V] robot" --class "a robot" --out robot
@@ -45,34 +59,18 @@ def dreambooth(
             "--class-pictures",
         ),
     ] = None,
-    model: Annotated[
-        str,
-        option(
-            "A name of `bluerider models list`, a folder, or a hub id (murnau).",
-            MODEL,
-            "--model",
-            autocompletion=model_names,
-        ),
-    ] = "murnau",
-    preset: Annotated[
-        str, option("quick, balanced, best, 8gb, 16gb or 24gb (balanced).", MODEL, "--preset")
-    ] = "balanced",
-    config: Annotated[
-        Path | None, option("YAML of settings, over the preset's.", MODEL, "--config")
-    ] = None,
-    device: Annotated[str, option("auto, cpu, cuda, mps (auto).", MODEL, "--device")] = "auto",
-    threads: Annotated[int, option("CPU threads; 0 takes all cores.", MODEL, "--threads")] = 0,
-    offline: Annotated[bool, option("Never use the network.", MODEL, "--offline")] = False,
+    model: Model = "murnau",
+    preset: Preset = "balanced",
+    config: Config = None,
+    device: Device = "auto",
+    threads: Threads = 0,
+    offline: Offline = False,
     out: Annotated[
         Path | None, option("Run folder; what was learned is DIR/lora.safetensors.", FILES, "--out")
     ] = None,
-    resume: Annotated[
-        bool, option("Go on from the newest checkpoint in --out.", FILES, "--resume")
-    ] = False,
-    wandb: Annotated[bool, option("Also log to Weights & Biases.", FILES, "--wandb")] = False,
-    dry_run: Annotated[
-        bool, option("Show what was understood of the pictures; stop.", FILES, "--dry-run")
-    ] = False,
+    resume: Resume = False,
+    wandb: Wandb = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Teach a model a subject from 3 to 5 pictures.
 
@@ -81,7 +79,7 @@ def dreambooth(
     """
     folders, changes = check_given(pictures, subject, class_, out)
     assert out is not None
-    from bluerider.training.dreambooth import Lessons
+    from bluerider.training.dreambooth import Lessons, Run
 
     wanted = Lessons(
         pictures=folders,
@@ -97,15 +95,14 @@ def dreambooth(
         device=device,
         offline=offline,
     )
-    start(wanted, threads, dry_run=dry_run)
+    start(Run, wanted, threads, dry_run=dry_run)
 
 
 def check_given(
     pictures: list[str], subject: list[str] | None, class_: list[str] | None, out: Path | None
 ) -> tuple[list[str], list[str]]:
     """The folders and the settings among the arguments. Raises InputError for what is missing."""
-    folders = [one for one in pictures if "=" not in one or Path(one).exists()]
-    changes = [one for one in pictures if one not in folders]
+    folders, changes = parted(pictures)
     if not folders:
         raise InputError("no folder of pictures; give one: bluerider dreambooth photos ...")
     if not subject:
@@ -115,28 +112,3 @@ def check_given(
     if out is None:
         raise InputError("--out is missing; name the folder to write")
     return folders, changes
-
-
-def start(wanted: object, threads: int, *, dry_run: bool) -> None:
-    """Show what was understood, then train; the result's path goes to stdout."""
-    import torch
-
-    from bluerider.cli.painting import progress_bar, say
-    from bluerider.cli.understood import show_subjects
-    from bluerider.training.dreambooth import Run
-
-    if threads:
-        torch.set_num_threads(threads)
-    with progress_bar() as advance:
-        run = Run(wanted, say, advance)  # type: ignore[arg-type]
-    if run.first:
-        show_subjects(run.learned)
-        words, parts = ", ".join(run.words), ", ".join(run.plan.trained)
-        say(f"[V] is {words}; of {run.files.name} train: {parts}")
-    if dry_run:
-        return
-    with progress_bar() as advance:
-        run.advance = advance
-        result = run.run()
-    if run.first:
-        typer.echo(result)

@@ -11,10 +11,11 @@ import typer
 
 from bluerider.cli import values
 from bluerider.cli.data import check_folder
-from bluerider.cli.dreambooth import MODEL, check_given, dreambooth
+from bluerider.cli.dreambooth import check_given, dreambooth
 from bluerider.cli.evaluating import fields_of, show_table, stamp, watched
 from bluerider.cli.flags import option
 from bluerider.cli.painting import progress_bar, say
+from bluerider.cli.tuning import FILES, MODEL
 from bluerider.errors import BlueriderError, InputError
 from bluerider.request import check_whole
 
@@ -76,7 +77,7 @@ def sweep(
         str, option("Unrelated names, for the drift of a drawing (40).", MODEL, "--unrelated")
     ] = "40",
     batch: Annotated[str, option("Pictures at a time (8).", MODEL, "--batch")] = "8",
-    as_json: Annotated[bool, option("Print JSON on stdout.", "Files", "--json")] = False,
+    as_json: Annotated[bool, option("Print JSON on stdout.", FILES, "--json")] = False,
     **given: Any,
 ) -> None:
     """Teach a subject at every point of a small grid, judge every run, rank them.

@@ -41,6 +41,9 @@ COMMANDS = {
     "dreambooth sweep": Command(
         "bluerider.cli.dreambooth_sweep:app", "Teach it at several settings; rank them."
     ),
+    "finetune": Command(
+        "bluerider.cli.finetune:app", "Train a model further on captioned pictures."
+    ),
     "train": Command("bluerider.cli.train:app", "Train a model, stage by stage."),
     "completion": Command("bluerider.cli.completion:app", "Complete commands in your shell."),
 }

@@ -2,6 +2,7 @@
 the image embedding comes from.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -107,16 +108,22 @@ def holding(latent: Tensor, noise: Tensor, release: Tensor, steps: list[Step]) -
 
 
 def nine(parts: Parts, batch: Batch, latent: Tensor, mask: Tensor) -> Tensor | None:
-    """What an inpainting network of nine channels is shown beside the noisy latent, else None.
-
-    Kandinsky: the latent where it is known, and 1 there. Stable Diffusion: 1 where it is repainted,
-    and the latent of the picture with nothing (mid grey) there.
-    """
+    """What an inpainting network of nine channels is shown beside the noisy latent, else None."""
     unet, conditioner = parts.files.config("unet")
     if unet.in_channels == latent.shape[1]:
         return None
     repainted = (mask > 0).to(latent.dtype)
-    if conditioner.kind == "none":
-        return torch.cat([repainted, encode(parts, batch, blanked=True)], dim=1)
+    return beside(conditioner.kind, latent, repainted, lambda: encode(parts, batch, blanked=True))
+
+
+def beside(kind: str, latent: Tensor, repainted: Tensor, blanked: Callable[[], Tensor]) -> Tensor:
+    """The five more channels of an inpainting network whose conditioner is of a kind, from a
+    latent (B, C, h, w) and a mask of 0 and 1 (B, 1, h, w).
+
+    Kandinsky: the latent where it is known, and 1 there. Stable Diffusion: 1 where it is repainted,
+    and `blanked`, the latent of the picture with nothing (mid grey) there.
+    """
+    if kind == "none":
+        return torch.cat([repainted, blanked()], dim=1)
     known = 1.0 - repainted
     return torch.cat([latent * known, known], dim=1)

@@ -22,6 +22,7 @@ REPORT = "report.html"
 SAMPLE = re.compile(r"(\d{6})-([a-z]+)-(\d+)\.(?:png|jpg|webp)")
 KINDS = {  # of sample pictures, in the order shown: what each is looked at for
     "subject": "The subject: it should come to look like your pictures.",
+    "data": "Captions of your pictures: it should come to paint them as your pictures are.",
     "class": "The class alone: it should stay as various as it was. If it turns into your subject, "
     "train for fewer steps or with more class pictures.",
     "unrelated": "Something else: it should not change.",
@@ -59,7 +60,7 @@ def write_report(folder: Path) -> Path:
     if not (folder / "metrics.csv").is_file():
         raise InputError(f"{folder}: no metrics.csv there; the folder of a run is accepted")
     about = read_about(folder)
-    title = f"{about.get('subject') or folder.name}"
+    title = f"{about.get('subject') or about.get('data') or folder.name}"
     body = "\n".join(
         [
             f"<h1>{escape(str(title))}</h1>",
@@ -80,10 +81,10 @@ def write_report(folder: Path) -> Path:
 
 
 def read_about(folder: Path) -> dict[str, Any]:
-    """What a LoRA's metadata says of it; empty where there is none that can be read."""
-    path = folder / "lora.safetensors"
+    """What a result says of itself; empty where there is none that can be read."""
+    path, model = folder / "lora.safetensors", folder / "model" / "about.json"
     if not path.is_file():
-        return {}
+        return json.loads(model.read_text("utf-8")) if model.is_file() else {}
     with safe_open(path, "pt") as file:
         found = json.loads((file.metadata() or {}).get("bluerider", "{}"))
     return found if isinstance(found, dict) else {}
@@ -91,27 +92,52 @@ def read_about(folder: Path) -> dict[str, Any]:
 
 def use(folder: Path, about: Mapping[str, Any]) -> Iterator[str]:
     """How to paint with what was learned."""
-    if not (folder / "lora.safetensors").is_file():
+    whole = (folder / "model").is_dir()
+    path = f"{folder.name}/model" if whole else f"{folder.name}/lora.safetensors"
+    if not whole and not (folder / "lora.safetensors").is_file():
         return
-    subjects = about.get("subject", "a [V]")
-    first = subjects[0] if isinstance(subjects, list) else str(subjects)
-    model = str(dict(about.get("base") or {}).get("name") or "murnau")
-    named = "" if model == "murnau" else f" --model {model}"
-    path = f"{folder.name}/lora.safetensors"
+    words = painted_words(about)
     yield "<h2>How to use it</h2>"
     if (word := about.get("identifier")) is not None:
+        words = words.replace("[V]", str(word)) if whole else words
         told = f"<p>[V] stands for the word <code>{escape(str(word))}</code>"
         yield f"{told}; learned in {about.get('step')} steps.</p>"
-    command = f'bluerider generate "{first} on a blue background" --lora {path}{named}'
-    python = (
+    base = str(dict(about.get("base") or {}).get("name") or "murnau")
+    edits = about.get("task") == "inpaint"
+    model, lora = (path, "") if whole else (base, path)
+    yield f"<pre>{escape(shell(words, model, lora, edits=edits))}</pre>"
+    yield f"<pre>{escape(python(words, model, lora, edits=edits))}</pre>"
+    if lora:
+        yield (
+            f"<p><code>--lora {escape(lora)}:0.7</code> makes it weaker, which helps where what "
+            "was learned appears but the words are not followed.</p>"
+        )
+
+
+def painted_words(about: Mapping[str, Any]) -> str:
+    """Words that ask for what was learned: a caption, or the first subject somewhere new."""
+    if "prompt" in about:
+        return str(about["prompt"])
+    subject = about.get("subject", "a [V]")
+    first = subject[0] if isinstance(subject, list) else subject
+    return f"{first} on a blue background"
+
+
+def shell(words: str, model: str, lora: str, *, edits: bool) -> str:
+    """The command that paints; `edits` for a decoder that only repaints."""
+    said = f'inpaint photo.png "{words}" --mask mask.png' if edits else f'generate "{words}"'
+    flags = f" --lora {lora}" if lora else ""
+    return f"bluerider {said}{flags}" + ("" if model == "murnau" else f" --model {model}")
+
+
+def python(words: str, model: str, lora: str, *, edits: bool) -> str:
+    """The same in Python."""
+    loras = f', lora=["{lora}"]' if lora else ""
+    more = ', task="inpaint", picture="photo.png", mask="mask.png"' if edits else ""
+    return (
         "from bluerider import Pipeline\n\n"
-        f'pipe = Pipeline.load("{model}", lora=["{path}"])\n'
-        f'pipe.generate("{first}").save("out.png")'
-    )
-    yield f"<pre>{escape(command)}</pre><pre>{escape(python)}</pre>"
-    yield (
-        f"<p><code>--lora {escape(path)}:0.7</code> makes it weaker, which helps where the subject "
-        "appears but the words are not followed.</p>"
+        f'pipe = Pipeline.load("{model}"{loras})\n'
+        f'pipe.generate("{words}"{more}).save("out.png")'
     )
 
 
@@ -200,7 +226,7 @@ def smooth(rows: Sequence[tuple[float, float]], parts: int = 60) -> list[Point]:
 def curves(folder: Path) -> Iterator[str]:
     """Losses by half, learning rates, gradient, pace and memory."""
     rows = read_metrics(folder)
-    halves = [n for n in rows if n.endswith(("/subject", "/class"))]
+    halves = [n for n in rows if n.endswith(("/subject", "/class", "/data"))]
     charts: list[tuple[str, dict[str, str]]] = [
         (f"Loss of the {part}", {n: n.split("/")[1] for n in halves if n.startswith(f"{part}/")})
         for part in dict.fromkeys(n.split("/")[0] for n in halves)

@@ -108,7 +108,7 @@ class SubjectSet:
         """The warnings of one subject."""
         gathered = subject.gathered
         found = list(gathered.notes)
-        if len(gathered.shots) < FEW:
+        if len(gathered.shots) < FEW and MARK in subject.phrase:
             count = "one picture" if len(gathered.shots) == 1 else f"{len(gathered.shots)} pictures"
             found.append(f"{gathered.place}: {count}; 3 to 5 on different backgrounds teach better")
         for shot in gathered.shots:

@@ -1,5 +1,6 @@
 """A tiny model of Kandinsky 2.2's kind, four pictures of a thing, and a run of a few steps."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from bluerider.training.dreambooth import dreambooth
+from bluerider.training.finetune import finetune
 
 Train = Callable[..., Path]
 QUICK = (
@@ -23,6 +25,20 @@ QUICK = (
     "tensorboard=false",
     "size=64",
     "average=0.9",
+    "prior.rate=1e-2",
+    "decoder.rate=1e-2",
+)
+
+
+SHORT = (
+    "steps=2",
+    "batch=2",
+    "prior.batch=2",
+    "checkpoint_every=1",
+    "keep=100",
+    "samples=0",
+    "tensorboard=false",
+    "size=64",
     "prior.rate=1e-2",
     "decoder.rate=1e-2",
 )
@@ -75,5 +91,27 @@ def train(tiny: Any, pictures: Path) -> Train:
         return dreambooth(
             given.pop("pictures", pictures), out=out, changes=[*QUICK, *changes], **given
         )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def captioned(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same pictures, three of them with captions in a table."""
+    folder = Path(shutil.copytree(pictures, tmp_path_factory.mktemp("captioned") / "set"))
+    path = folder / "captions.csv"
+    path.write_text("file_name,text\n0.png,disc on white\n1.png,a disc\n2.png,blue\n3.png,\n")
+    return path
+
+
+@pytest.fixture
+def study(tiny: Any, captioned: Path) -> Train:
+    """`finetune` of the tiny model on the captioned set, two steps unless told otherwise."""
+
+    def run(out: Path, *changes: str, **options: Any) -> Path:
+        given: dict[str, Any] = {"model": str(tiny("kandinsky-2.2")), "device": "cpu"}
+        given |= options
+        data = given.pop("data", captioned)
+        return finetune(data, out=out, changes=[*SHORT, *changes], **given)
 
     return run

@@ -27,7 +27,7 @@ def test_one_batch_of_both_halves_is_two_passes() -> None:
         sample_loss(SCHEDULE, answer[s], x0[s], noise[s], t[s], gamma=5.0).mean()
         for s in (slice(3), slice(3, 6))
     ]
-    assert halved(both, 3, 0.3)["loss"] == pytest.approx(float(apart[0] + 0.3 * apart[1]))
+    assert halved(both, 3, 0.3)[0] == pytest.approx(float(apart[0] + 0.3 * apart[1]))
 
 
 @pytest.mark.parametrize("count", [1, 4])
@@ -41,7 +41,7 @@ def test_each_sample_is_weighted_by_its_own_time(count: int) -> None:
 
 def test_no_weight_leaves_the_class_out() -> None:
     losses = torch.arange(4.0, requires_grad=True)
-    halved(losses, 2, 0.0)["loss"].backward()
+    halved(losses, 2, 0.0)[0].backward()
     assert losses.grad is not None and losses.grad.tolist() == [0.5, 0.5, 0.0, 0.0]
 
 

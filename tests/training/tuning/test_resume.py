@@ -69,6 +69,23 @@ def test_a_run_cut_after_any_step_ends_in_the_same_bits(
     assert same(ours, theirs)
 
 
+@pytest.mark.parametrize("cut", (1, 3))
+@pytest.mark.parametrize("model", ["kandinsky-2.2", "sd-1.5"])
+def test_learning_to_inpaint_is_taken_up_to_the_same_bits(
+    study: Train, tiny: Any, tmp_path: Path, model: str, cut: int
+) -> None:
+    """Masks are drawn from the same stream, and channels that are new are kept with the rest."""
+    given = {"model": str(tiny(model)), "part": "decoder", "inpainting": True}
+    study(tmp_path / "whole", f"steps={STEPS}", "average=0.9", **given)
+    study(tmp_path / "cut", f"steps={cut}", "average=0.9", **given)
+    study(tmp_path / "cut", f"steps={STEPS}", "average=0.9", "workers=2", resume=True, **given)
+    for key in ("state_dict", "optimizer_states", "lr_schedulers", "bluerider"):
+        assert same(state(tmp_path / "cut")[key], state(tmp_path / "whole")[key]), key
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+    with pytest.raises(InputError, match="inpainting was True, now it is False"):
+        study(tmp_path / "cut", "steps=9", "inpainting=false", resume=True, **given)
+
+
 def test_another_position_would_be_noticed(train: Train, tmp_path: Path, monkeypatch: Any) -> None:
     """The negative control: a run that forgets where it stood differs."""
     train(tmp_path / "whole")
@@ -163,7 +180,7 @@ def test_a_loss_that_is_no_number_stops_and_names_the_last_good_checkpoint(
     plain = lessons.halved
     calls: list[int] = []
 
-    def broken(losses: torch.Tensor, batch: int, weight: float) -> dict[str, Any]:
+    def broken(losses: torch.Tensor, batch: int, weight: float) -> Any:
         calls.append(1)
         return plain(losses * (float("nan") if len(calls) > 4 else 1.0), batch, weight)
 

@@ -28,34 +28,53 @@ def wanted(name: str, layers: str) -> bool:
     return bool(ATTENTION.match(name) or (layers == "transformer" and MLP.match(name)))
 
 
-def choose(net: nn.Module, plan: PartPlan, generator: torch.Generator) -> dict[str, LowRank]:
-    """Set what trains of a network; returns the corrections where there are any."""
+def choose(
+    net: nn.Module, plan: PartPlan, generator: torch.Generator, new: Sequence[str] = ()
+) -> dict[str, LowRank]:
+    """Set what trains of a network; returns the corrections where there are any. The layers `new`
+    train in full in any case.
+    """
     net.requires_grad_(False)
+    kept = frozen(net, [] if plan.freeze == "none" else plan.freeze.split(","))
+    made: dict[str, LowRank] = {}
     if plan.train == "lora":
-        names = [name for name in layers(net) if wanted(name, plan.layers)]
-        return inject(net, names, plan.rank, plan.alpha, generator)
+        names = [n for n in layers(net) if wanted(n, plan.layers) and n not in new]
+        names = [name for name in names if f"{name}.weight" not in kept]
+        made = inject(net, names, plan.rank, plan.alpha, generator)
     for name, parameter in net.named_parameters():
-        if name not in STATISTICS and (plan.train == "full" or ATTENTION.match(name)):
+        if name.rpartition(".")[0] in new or (name not in kept and is_full(name, plan.train)):
             parameter.data = parameter.data.float()
-            parameter.requires_grad_(plan.train != "off")
-    return {}
+            parameter.requires_grad_(True)
+    return made
+
+
+def is_full(name: str, train: str) -> bool:
+    """Whether a parameter itself trains under a mode."""
+    if train == "full":
+        return name not in STATISTICS
+    return train == "attention" and bool(ATTENTION.match(name))
 
 
 RESIDUAL = re.compile(r"(^|.*\.)(norm1|conv1|time|norm2|conv2)\.(weight|bias)")
-PIXELS = re.compile(r".*\.attn\.\d+\.(q|k|v|out)\.(weight|bias)")
+PIXELS = re.compile(
+    r".*\.attn\.\d+\.((blocks\.\d+\.attn1\.)?(q|k|v|out)|blocks\.\d+\.attn2\.(q|out))"
+    r"\.(weight|bias)"
+)
 FROZEN = {"resblocks": RESIDUAL, "attention": PIXELS}
 
 
-def freeze(net: nn.Module, kinds: Sequence[str]) -> None:
-    """Freeze the residual blocks or the attention of a decoder, as Kandinsky 2.1's trainer does:
-    skips and the projections of the context go on learning.
+def frozen(net: nn.Module, kinds: Sequence[str]) -> set[str]:
+    """The parameters of a decoder's residual blocks or attention that Kandinsky 2.1's trainer
+    freezes: skips and the projections of the context go on learning. Likewise in Stable Diffusion.
     """
     blocks = [n for n, module in net.named_modules() if isinstance(module, ResBlock)]
-    for name, parameter in net.named_parameters():
+    found = set()
+    for name, _ in net.named_parameters():
         block = any(name.startswith(f"{one}.") for one in blocks)
         for kind in kinds:
             if FROZEN[kind].fullmatch(name) and (block or kind == "attention"):
-                parameter.requires_grad_(False)
+                found.add(name)
+    return found
 
 
 def recompute(net: nn.Module) -> None:

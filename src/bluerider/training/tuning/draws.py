@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from bluerider.training.masks import random_mask
+
 HALVES = ("subject", "class")
 
 
@@ -25,6 +27,7 @@ class Draw(NamedTuple):
     noise: Tensor  # (N, ...)
     blur: Tensor | None  # (N, ...): noise of a Gaussian latent's own spread
     drop: Tensor  # (N, 2) bool: words left out, image left out
+    mask: Tensor | None = None  # (N, 1, h, w): 1 where an inpainting network repaints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,7 @@ class Source:
     levels: int
     drop: tuple[float, float]
     blurs: bool = False
+    masks: bool = False
 
     def draw(self, seed: int, first: int) -> Draw:
         """The micro-batch whose samples are `first`, `first` + 1, ... of either half."""
@@ -47,19 +51,20 @@ class Source:
             for half in range(len(self.rows))
             for i in range(self.batch)
         ]
-        row, t, noise, blur, drop = zip(*made, strict=True)
+        row, t, noise, blur, drop, mask = zip(*made, strict=True)
         return Draw(
             torch.tensor(row),
             torch.tensor(t),
             torch.from_numpy(np.stack(noise)),
             torch.from_numpy(np.stack(blur)) if self.blurs else None,
             torch.from_numpy(np.stack(drop)),
+            torch.from_numpy(np.stack(mask)[:, None]) if self.masks else None,
         )
 
     def sample(
         self, seed: int, half: int, index: int
-    ) -> tuple[int, int, np.ndarray, np.ndarray | None, np.ndarray]:
-        """Row, time, noise, spread and drops of one sample."""
+    ) -> tuple[int, int, np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None]:
+        """Row, time, noise, spread, drops and mask of one sample."""
         rng = np.random.default_rng((seed, self.part, half, index))
         variants = self.rows[half][self.order[half][index]]
         row = variants[int(rng.integers(len(variants)))]
@@ -67,7 +72,8 @@ class Source:
         drop = rng.random(2) < np.array(self.drop)
         noise = rng.standard_normal(self.shape, np.float32)
         blur = rng.standard_normal(self.shape, np.float32) if self.blurs else None
-        return row, t, noise, blur, drop
+        mask = random_mask(rng, *self.shape[1:]) if self.masks else None
+        return row, t, noise, blur, drop, mask
 
 
 Micro = dict[str, Draw]

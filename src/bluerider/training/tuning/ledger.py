@@ -5,7 +5,7 @@ import io
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,17 @@ Advance = Callable[[float, str], None]  # part done, and what is being done
 class Ledger(Callback):
     """One line of metrics.csv a step, and the same numbers wherever else they are wanted."""
 
-    def __init__(self, folder: Path, plan: Plan, advance: Advance, trackers: "Trackers") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        advance: Advance,
+        trackers: "Trackers",
+        halves: Sequence[str],
+    ) -> None:
         self.path, self.plan, self.advance = folder / "metrics.csv", plan, advance
         self.trackers = trackers
-        self.columns = columns(plan)
+        self.columns = columns(plan, halves)
         self.begun, self.first, self.behind = 0.0, 0, -1
 
     def on_train_start(self, trainer: L.Trainer, tuner: L.LightningModule) -> None:
@@ -77,10 +84,10 @@ class Ledger(Callback):
         return each * halves * self.plan.accumulate * self.plan.devices
 
 
-def columns(plan: Plan) -> list[str]:
+def columns(plan: Plan, names: Sequence[str]) -> list[str]:
     """The columns of metrics.csv."""
     lessons = [part for part in plan.trained if part != "text_encoder"]
-    halves = [f"{part}/{half}" for part in lessons for half in ("subject", "class")]
+    halves = [f"{part}/{half}" for part in lessons for half in names]
     rates = [f"rate/{part}" for part in plan.trained]
     tail = ["gradient", "samples_per_second", "memory_mb"]
     return ["step", "seconds", "loss", *halves, *rates, *tail]

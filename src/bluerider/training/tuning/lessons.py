@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,8 @@ from bluerider.training.tuning.draws import Draw
 class Lesson(nn.Module, ABC):
     """Clean samples, what the network is told of each, and the loss of its answer.
 
-    `told` modules give the values that `ask` hands the network, in order.
+    `told` modules give the values that `ask` hands the network, in order. `beside` gives the
+    channels that join the noisy sample, from (row, x0, mask).
     """
 
     def __init__(
@@ -29,14 +29,14 @@ class Lesson(nn.Module, ABC):
         gamma: float = 0.0,
         variance: bool = False,
         absolute: bool = False,
-        extra: Tensor | None = None,
+        beside: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.net, self.told, self.schedule = net, nn.ModuleList(told), schedule
+        self.beside = beside
         self.terms = {"gamma": gamma, "variance": variance, "absolute": absolute}
         self.register_buffer("x0", x0, persistent=False)
         self.register_buffer("spread", spread, persistent=False)
-        self.register_buffer("extra", extra, persistent=False)
 
     @abstractmethod
     def ask(self, x: Tensor, t: Tensor, told: tuple[Tensor, ...]) -> Tensor:
@@ -50,9 +50,11 @@ class Lesson(nn.Module, ABC):
         return x0 + draw.blur * self.spread[draw.row]
 
     def noisy(self, draw: Draw, x0: Tensor) -> Tensor:
-        """What the network sees: x0 and noise at t, and channels that go with a row."""
+        """What the network sees: x0 and noise at t, and what stands beside them."""
         x = self.schedule.noised(x0, draw.noise, draw.t)
-        return x if self.extra is None else torch.cat([x, self.extra[draw.row]], dim=1)
+        if self.beside is None:
+            return x
+        return torch.cat([x, self.beside(draw.row, x0, draw.mask)], dim=1)
 
     def forward(self, draw: Draw) -> Tensor:
         """The loss (N,) of each sample of a draw."""
@@ -101,11 +103,12 @@ class DecoderLesson(Lesson):
         return self.net["unet"](x, t, condition.context, condition.pooled)
 
 
-def halved(losses: Tensor, batch: int, weight: float) -> dict[str, Any]:
-    """Means of the subject's half and, where there is one, the class's, and their weighted sum."""
-    subject = losses[:batch].mean()
+def halved(losses: Tensor, batch: int, weight: float) -> tuple[Tensor, list[Tensor]]:
+    """What is minimised, the first half's mean and `weight` times the second's, where there is
+    one; and these means.
+    """
+    first = losses[:batch].mean()
     if len(losses) == batch:
-        return {"loss": subject, "subject": subject.detach()}
-    other = losses[batch:].mean()
-    loss = subject + weight * other
-    return {"loss": loss, "subject": subject.detach(), "class": other.detach()}
+        return first, [first.detach()]
+    second = losses[batch:].mean()
+    return first + weight * second, [first.detach(), second.detach()]

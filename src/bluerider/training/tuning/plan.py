@@ -13,11 +13,13 @@ from bluerider.checks import suggestion
 from bluerider.errors import InputError
 
 PRESETS = Path(__file__).parents[1] / "presets"
+TABLES = ("models", "purposes")  # files there that are no presets
 MODES = ("off", "lora", "attention", "full")
 PARTS = ("prior", "decoder", "text_encoder")
 CHOICES = {
     "train": MODES,
     "layers": ("attention", "transformer", "all"),
+    "freeze": ("none", "resblocks", "attention", "resblocks,attention"),
     "precision": ("float32", "bfloat16", "float16"),
     "base": ("float32", "bfloat16", "float16"),
     "save_as": ("float32", "bfloat16", "float16"),
@@ -43,6 +45,7 @@ class PartPlan:
     batch: int = 0  # pictures of the subject a step; 0: the run's batch
     drop_text: float = 0.1  # how often the words are left out
     drop_image: float = 0.1  # how often the image embedding is
+    freeze: str = "none"  # of a decoder: resblocks, attention, or both with a comma between
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,7 @@ class Plan:
     text_encoder: PartPlan = field(default_factory=PartPlan)
     identifier: str = "auto"
     decoder_condition: str = "auto"
+    inpainting: bool = False  # the decoder learns to repaint what a mask leaves out
     class_weight: float = 1.0
     class_pictures: int = 100
     class_embeddings: int = 200
@@ -167,7 +171,7 @@ def merged(base: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 
 def presets() -> list[str]:
     """The names of the presets inside the package."""
-    return sorted(path.stem for path in PRESETS.glob("*.yaml") if path.stem != "models")
+    return sorted(path.stem for path in PRESETS.glob("*.yaml") if path.stem not in TABLES)
 
 
 def read_table(path: Path) -> dict[str, Any]:
@@ -214,21 +218,27 @@ def gathered(
     *,
     family: str,
     model: str,
+    purpose: str = "dreambooth",
     preset: str = "balanced",
     config: Path | None = None,
     changes: Sequence[str] = (),
 ) -> Plan:
-    """The plan for a model: family, model, preset, file and changes, the later over the earlier."""
+    """The plan for a model: family, purpose, preset, model, file and changes, the later over the
+    earlier.
+    """
     if preset not in presets():
         near = suggestion(preset, presets())
         raise InputError(f"--preset {preset}{near}; accepted: {', '.join(presets())}")
     known = read_table(PRESETS / "models.yaml")
+    aim = read_table(PRESETS / "purposes.yaml")[purpose]
     own = read_table(PRESETS / f"{preset}.yaml")
-    for_models = own.pop("models", {})
+    models, for_models = aim.pop("models", {}), own.pop("models", {})
     table: dict[str, Any] = {}
-    for more in (known["all"], known.get(family, {}), own, for_models.get(family, {})):
-        table = merged(table, more)
-    for more in (known.get(model, {}), for_models.get(model, {})):
+    for more in (
+        *(known["all"], known.get(family, {}), aim, models.get(family, {})),
+        *(own, for_models.get(family, {})),
+        *(known.get(model, {}), models.get(model, {}), for_models.get(model, {})),
+    ):
         table = merged(table, more)
     if config is not None:
         table = merged(table, read_table(config))

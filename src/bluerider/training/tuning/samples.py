@@ -2,7 +2,7 @@
 unrelated.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,21 +28,24 @@ def painter(files: ModelFiles, live: Mapping[str, Any], device: torch.device) ->
 
 
 class Samples(Callback):
-    """Paints `prompts` (kind -> words) at fixed seeds every `every` steps and at the end; none of
-    training's draws are touched.
+    """Paints `prompts` (kind -> words, one a seed, over and over) at fixed seeds every `every`
+    steps and at the end; none of training's draws are touched. `given` are more fields of the
+    requests.
     """
 
     def __init__(
         self,
         files: ModelFiles,
         live: Mapping[str, Any],
-        prompts: Mapping[str, str],
+        prompts: Mapping[str, Sequence[str]],
         folder: Path,
         *,
         every: int,
         count: int,
         trackers: Trackers,
+        given: Mapping[str, Any],
     ) -> None:
+        self.given = given
         self.files, self.live, self.prompts, self.folder = files, live, prompts, folder
         self.every, self.count, self.trackers = every, count, trackers
         self.behind = -1
@@ -64,7 +67,9 @@ class Samples(Callback):
         with resting(tuner):
             pipe = painter(self.files, self.live, tuner.device)
             requests = [
-                Request(prompt=words, model=self.files.name, seed=seed)
+                Request(
+                    prompt=words[seed % len(words)], model=self.files.name, seed=seed, **self.given
+                )
                 for words in self.prompts.values()
                 for seed in range(self.count)
             ]

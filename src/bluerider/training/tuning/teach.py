@@ -26,6 +26,7 @@ from bluerider.training.subjects import SubjectSet
 from bluerider.training.tuning.cache import Frame, encoded, identity, keep, kept
 from bluerider.training.tuning.chosen import choose, recompute
 from bluerider.training.tuning.draws import Source
+from bluerider.training.tuning.inpainting import WIDENED, Blanked, Known, widen
 from bluerider.training.tuning.lessons import DecoderLesson, Lesson, PriorLesson
 from bluerider.training.tuning.plan import PARTS, Plan
 from bluerider.training.tuning.told import Cached, Spoken, Values
@@ -45,12 +46,20 @@ class Rows:
 
     captions: list[str] = field(default_factory=list)
     halves: list[list[list[int]]] = field(default_factory=list)  # rows of a picture, of each half
+    frames: list[Frame] = field(default_factory=list)  # the pictures themselves, where they are
     tensors: dict[str, list[Tensor]] = field(default_factory=dict)
 
-    def add(self, captions: Sequence[str], variants: int, **tensors: Tensor) -> None:
+    def add(
+        self,
+        captions: Sequence[str],
+        variants: int,
+        frames: Sequence[Frame] = (),
+        **tensors: Tensor,
+    ) -> None:
         """A half: `variants` rows a picture, pictures in order."""
         start, count = len(self.captions), len(captions)
         self.captions += captions
+        self.frames += frames
         rows = list(range(start, start + count))
         self.halves.append([rows[i : i + variants] for i in range(0, count, variants)])
         for name, tensor in tensors.items():
@@ -71,12 +80,32 @@ class School:
     captions: list[str]  # of the shots, with the identifier in place
     device: torch.device
 
+    @property
+    def cells(self) -> int:
+        """Channels of a latent."""
+        return int(self.files.config("autoencoder").latent_channels)
+
+    @property
+    def widens(self) -> bool:
+        """Whether the decoder gets the channels of an inpainting one."""
+        return self.plan.inpainting and self.files.config("unet")[0].in_channels == self.cells
+
+    @property
+    def masked(self) -> bool:
+        """Whether the decoder is an inpainting one, or becomes one."""
+        return self.widens or self.files.config("unet")[0].in_channels > self.cells
+
     def check(self) -> None:
         """Raise InputError for a part that this model lacks, and for nothing to train."""
+        name = self.files.name
+        if self.files.config("unet")[1].hint:
+            raise InputError(f"{name} is told a depth map beside the words; a plain one can learn")
+        if self.plan.inpainting and self.plan.decoder.train == "off":
+            raise InputError("inpainting: the decoder has to learn it; decoder.train=lora")
         has = [part for part in PARTS if HOMES[part] in self.files.parts]
         for part in self.plan.trained:
             if part not in has:
-                raise InputError(f"{part}: {self.files.name} has none; it has {', '.join(has)}")
+                raise InputError(f"{part}: {name} has none; it has {', '.join(has)}")
         if not self.plan.trained:
             raise InputError(f"nothing trains; set {' or '.join(f'{p}.train=lora' for p in has)}")
 
@@ -225,7 +254,11 @@ class Teacher:
             school = self.school
             dtype = torch.float32 if school.plan.part(part).train == "full" else self.base
             net = whole(school.files.load(HOMES[part], dtype=dtype, device=school.device))
-            choose(net, school.plan.part(part), self.generator)
+            widens = part == "decoder" and school.widens
+            if widens:
+                widen(net["unet"], 2 * school.cells + 1)
+            new = [WIDENED] if widens else []
+            choose(net, school.plan.part(part), self.generator, new)
             if school.plan.checkpointing:
                 recompute(net)
             self.nets[part] = net
@@ -268,7 +301,7 @@ class Teacher:
         assert latent is not None
         schedule = Schedule(school.files.schedule("schedule", "ddpm"))  # with what it learned
         unet = net["unet"].config
-        learned = unet.out_channels == 2 * school.files.config("autoencoder").latent_channels
+        learned = unet.out_channels == 2 * school.cells
         wanted = school.plan.variance
         is_on = learned and (wanted == "on" or (wanted == "auto" and is_learned(schedule)))
         return DecoderLesson(
@@ -280,7 +313,16 @@ class Teacher:
             gamma=school.plan.snr_gamma,
             variance=is_on,
             absolute=school.plan.loss == "l1",
+            beside=self.beside(rows) if school.masked else None,
         )
+
+    def beside(self, rows: Rows) -> nn.Module:
+        """What an inpainting decoder is shown beside the noisy latent."""
+        files, device = self.school.files, self.school.device
+        if files.config("unet")[1].kind != "none":
+            return Known()
+        autoencoder = files.load("autoencoder", dtype=torch.float32, device=device)
+        return Blanked(autoencoder, [frame.open for frame in rows.frames])
 
     def told(self, rows: Rows) -> list[nn.Module]:
         """What the conditioner is given, by its kind."""
@@ -337,6 +379,7 @@ def source(school: School, name: str, rows: Rows, lesson: Lesson) -> Source:
         levels=lesson.schedule.length,
         drop=(part.drop_text, part.drop_image),
         blurs=lesson.spread is not None,
+        masks=lesson.beside is not None,
     )
 
 

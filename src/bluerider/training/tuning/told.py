@@ -10,18 +10,27 @@ from torch import Tensor, nn
 Values = tuple[Tensor, ...]
 
 
-class Cached(nn.Module):
-    """Rows of tensors, and what stands in for a row that is left out."""
+BATCH = 64
 
-    def __init__(self, rows: Values, nothing: Values, drop: int) -> None:
+
+class Cached(nn.Module):
+    """Tables of tensors, which entry each row has (None: its own), and what stands in for a row
+    that is left out.
+    """
+
+    def __init__(
+        self, rows: Values, nothing: Values, drop: int, entries: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.count, self.drop = len(rows), drop
+        self.register_buffer("entries", entries, persistent=False)
         for i, (table, blank) in enumerate(zip(rows, nothing, strict=True)):
             self.register_buffer(f"rows{i}", table, persistent=False)
             self.register_buffer(f"nothing{i}", blank, persistent=False)
 
     def forward(self, row: Tensor, drop: Tensor) -> Values:
         """The values (N, ...) of rows (N,), those of `drop` (N, 2) in our column left out."""
+        row = row if self.entries is None else self.entries[row]
         found = []
         for i in range(self.count):
             table, blank = getattr(self, f"rows{i}"), getattr(self, f"nothing{i}")
@@ -60,12 +69,7 @@ class Spoken(nn.Module):
     @torch.no_grad()
     def cached(self) -> Cached:
         """The same with the tower's work done once, for a tower that does not learn."""
-        values = self.read(self.tower, self.ids, self.mask)
-        rows = tuple(v[self.captions.to(v.device)].clone() for v in values)
-        return Cached(rows, tuple(v[:1].clone() for v in values), drop=0)
-
-
-def read_clip(tower: nn.Module, ids: Tensor, mask: Tensor) -> Values:
-    """A CLIP text tower: token states, embedding and mask, as the prior is told."""
-    states, embedding = tower(ids)
-    return states, embedding, mask
+        pieces = zip(self.ids.split(BATCH), self.mask.split(BATCH), strict=True)
+        made = [self.read(self.tower, ids, mask) for ids, mask in pieces]
+        tables = tuple(torch.cat(each).clone() for each in zip(*made, strict=True))
+        return Cached(tables, tuple(t[:1].clone() for t in tables), drop=0, entries=self.captions)

@@ -1,6 +1,6 @@
 """The training step and the optimiser, as Lightning runs them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -21,8 +21,8 @@ OURS = "bluerider"  # the key of what we add to a checkpoint
 class Tuner(L.LightningModule):
     """Lessons that train together; each adds its halves' losses to one sum.
 
-    `parts` names the networks whose parameters form a group with a rate of its own. A checkpoint
-    holds what trains, never what is frozen.
+    `parts` names the networks whose parameters form a group with a rate of its own, `halves` what
+    the samples of a micro-batch are called. A checkpoint holds what trains, never what is frozen.
     """
 
     def __init__(
@@ -32,11 +32,12 @@ class Tuner(L.LightningModule):
         plan: Plan,
         draws: Callable[["Tuner"], Draws],
         facts: Mapping[str, Any],
+        halves: Sequence[str],
     ) -> None:
         super().__init__()
         self.strict_loading = False
         self.lessons = nn.ModuleDict(lessons)
-        self.plan, self.draws, self.facts = plan, draws, dict(facts)
+        self.plan, self.draws, self.facts, self.halves = plan, draws, dict(facts), halves
         self.groups = {
             part: [p for p in net.parameters() if p.requires_grad] for part, net in parts.items()
         }
@@ -67,9 +68,9 @@ class Tuner(L.LightningModule):
         with kernels(self.device):
             for name, draw in batch.items():
                 losses = self.lessons[name](draw)
-                found = halved(losses, self.plan.batch_of(name), self.plan.class_weight)
-                total = total + found.pop("loss")
-                told |= {f"{name}/{half}": value for half, value in found.items()}
+                loss, means = halved(losses, self.plan.batch_of(name), self.plan.class_weight)
+                total = total + loss
+                told |= {f"{name}/{h}": m for h, m in zip(self.halves, means, strict=False)}
         self.seen.append({"loss": total.detach(), **told})
         return total
 

@@ -28,7 +28,7 @@ CHOICES = {
     "loss": ("l2", "l1"),
     "variance": ("auto", "on", "off"),
     "decoder_condition": ("auto", "true", "prior", "mix"),
-    "crop": ("centre", "random"),
+    "crop": ("centre", "random", "bucket"),
     "strategy": ("auto", "ddp", "fsdp"),
 }
 

@@ -1,5 +1,6 @@
 """Rankings of one query, by names, by words, by words of the same meaning, fused by rank."""
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -8,14 +9,16 @@ from typing import Any
 from bluerider.guide.index import Guide
 from bluerider.guide.query import Group, Query, inside, parse
 
-RANK = 30  # reciprocal rank fusion: 1 / (RANK + rank), Cormack, Clarke and Buettcher (2009)
+RANK = 10  # reciprocal rank fusion: 1 / (RANK + rank), Cormack, Clarke and Buettcher (2009)
 DEPTH = 100  # of each ranking
-WEIGHTS = (4.0, 4.0, 2.0, 1.0, 1.0, 1.0)  # title, aliases, summary, facets, claims, body
+WEIGHTS = (4.0, 4.0, 3.0, 2.0, 1.0, 1.0, 1.0)
+# title, aliases, keywords, summary, facets, claims, body
 NAMES, OWN, SAME = 1.0, 0.5, 1.0  # what each ranking counts
 NEAR = 1.0  # and that of sentence embeddings, where there are any
 RELATED = 0.6  # what a word of the same meaning counts against the word itself
-COVERED = 0.5  # how much of a score hangs on the share of the query that is found
-NEIGHBOURS = 0.1  # what a link from a good hit adds
+FULL = 15.0  # BM25 of one thing asked for that counts half
+COVERED = 0.8  # how much of a score hangs on the share of the query that is found
+NEIGHBOURS = 0.15  # what a link from a good hit adds
 TRUSTED = 0.9  # what a record without one checked claim counts
 BUDGET = 2000  # rows a term may match before it is looked for in names alone
 UNASKED = ("measurement",)  # found only where their type is asked for; a word's page shows them
@@ -92,6 +95,7 @@ class Ranking:
         self.near = near
         self.words: dict[int, list[str]] = defaultdict(list)
         self.shown: dict[int, str] = {}
+        self.most = math.log1p(guide.ask("SELECT max(number) FROM records")[0][0])
         self.named = self._named()
         self.own, self.same = self._worded()
 
@@ -99,8 +103,9 @@ class Ranking:
         """All rankings as one score; weighed by trust, spread a little along links."""
         total: Scores = defaultdict(float)
         for number, share in self.named.items():
-            total[number] += NAMES * share / (RANK + 1) * 2
-        for weight, ranking in ((OWN, self.own), (SAME, self.same), (NEAR, self.near)):
+            total[number] += NAMES * share**2 / (RANK + 1) * 2
+        own = OWN if self.query.language == "en" else 0.0
+        for weight, ranking in ((own, self.own), (SAME, self.same), (NEAR, self.near)):
             for rank, number in enumerate(top(ranking), start=1):
                 total[number] += weight / (RANK + rank)
         return self._trusted(self._spread(total))
@@ -125,18 +130,22 @@ class Ranking:
         own: Scores = defaultdict(float)
         both: Scores = defaultdict(float)
         seen: Scores = defaultdict(float)
+        whole = 0.0
         counts = self._counts()
         cheap = [g for g in self.query.groups if self._count(g, counts) <= BUDGET]
         for group in cheap or self.query.groups:
             mine = self._match(group.own, bool(cheap))
             other = self._match(group.same, bool(cheap))
-            for number in {*mine, *other}:
+            found = {*mine, *other}
+            rare = group.weight * (1 - math.log1p(len(found)) / self.most)
+            for number in found:
                 a, b = mine.get(number, 0.0), other.get(number, 0.0)
-                own[number] += group.weight * a
-                both[number] += group.weight * max(a, RELATED * b)
-                seen[number] += group.weight
+                own[number] += group.weight * filled(a)
+                both[number] += group.weight * filled(max(a, RELATED * b))
+                seen[number] += rare
                 self.words[number].append(group.word)
-        whole = sum(group.weight for group in self.query.groups) or 1.0
+            whole += rare
+        whole = whole or 1.0
         covered = {n: 1 - COVERED + COVERED * seen[n] / whole for n in both}
         return (
             {n: score * covered[n] for n, score in own.items() if score},
@@ -146,10 +155,12 @@ class Ranking:
     def _counts(self) -> dict[str, int]:
         """How many times each term of the query is used."""
         terms = [term for group in self.query.groups for term in (*group.own, *group.same)]
-        if not terms:
+        words = {word for term in terms for word in term.split()}
+        if not words:
             return {}
-        sql, values = inside("SELECT term, count FROM vocabulary WHERE term IN", terms)
-        return dict(self.guide.ask(sql, values))
+        sql, values = inside("SELECT term, count FROM vocabulary WHERE term IN", words)
+        counts = dict(self.guide.ask(sql, values))
+        return {term: min(counts.get(word, 0) for word in term.split()) for term in terms}
 
     @staticmethod
     def _count(group: Group, counts: Mapping[str, int]) -> int:
@@ -157,7 +168,7 @@ class Ranking:
 
     def _match(self, terms: Iterable[str], cheap: bool) -> Scores:
         """BM25 of the records that hold one of some terms; of frequent ones, names alone."""
-        said = " OR ".join(f'"{term}"' for term in terms)
+        said = " OR ".join(map(asked, terms))
         if not said:
             return {}
         if cheap:
@@ -194,6 +205,18 @@ class Ranking:
         sql, values = inside("SELECT number, trust FROM records WHERE number IN", scores)
         trust = dict(self.guide.ask(sql, values))
         return {n: score * (TRUSTED + (1 - TRUSTED) * trust[n]) for n, score in scores.items()}
+
+
+def filled(score: float) -> float:
+    """A score that grows ever more slowly, so that many words of one meaning count little more
+    than one.
+    """
+    return score * FULL / (score + FULL)
+
+
+def asked(term: str) -> str:
+    """A term in the syntax of FTS5: a word, or words that have to be there together."""
+    return "(" + " AND ".join(f'"{word}"' for word in term.split()) + ")"
 
 
 def top(scores: Mapping[int, float]) -> list[int]:

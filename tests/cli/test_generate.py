@@ -83,10 +83,11 @@ def test_flags_become_fields(run: Run, fake: type[FakePipeline]) -> None:
 
 def test_model_and_machine_reach_the_loader(run: Run, fake: type[FakePipeline]) -> None:
     (Path("mine")).mkdir()
-    flags = ("--model", "mine", "--device", "cpu", "--dtype", "float32", "--prior", "p")
+    flags = ("--model", "mine", "--device", "cpu", "--dtype", "float32")
+    flags += ("--prior", "p", "--clip", "c")
     assert run("generate", "x", *flags, "--offline").code == 0
     asked = {"model": "mine", "device": "cpu", "dtype": "float32", "prior": "p", "offline": True}
-    asked |= {"lora": (), "memory": "normal"}
+    asked |= {"clip": "c", "lora": (), "memory": "normal"}
     (load,) = fake.loads
     assert load == {**asked, "announce": announce}
 
@@ -94,9 +95,10 @@ def test_model_and_machine_reach_the_loader(run: Run, fake: type[FakePipeline]) 
 def test_no_path_of_the_machine_is_stored(run: Run, here: Path) -> None:
     folder = here / "somewhere" / "mine"
     folder.mkdir(parents=True)
-    run("generate", "x", "--model", str(folder), "--prior", str(folder), "-o", "a.png")
+    places = ("--prior", str(folder), "--clip", str(folder))
+    run("generate", "x", "--model", str(folder), "-o", "a.png", *places)
     stored = read_request(here / "a.png")
-    assert (stored["model"], stored["prior"]) == ("mine", "mine")
+    assert [stored[name] for name in ("model", "prior", "clip")] == ["mine"] * 3
     assert str(here) not in (here / "a.png").read_bytes().decode("latin-1")
 
 

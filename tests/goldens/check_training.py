@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from bluerider.catalog import PRIOR_SCHEDULE, SCHEDULE_20, SCHEDULE_21, SCHEDULE_SD
 from bluerider.diffusion.loss import elbo_weight, simple_loss, target, variance_loss
 from bluerider.diffusion.schedule import Posterior, Schedule
+from bluerider.training.tuning.chosen import frozen
 from bluerider.training.tuning.draws import Draw
 from bluerider.training.tuning.inpainting import Known
 from bluerider.training.tuning.lessons import DecoderLesson, Lesson, PriorLesson, halved

@@ -7,7 +7,7 @@ import pytest
 
 from bluerider.cli.main import main
 from bluerider.errors import InputError
-from bluerider.guide import prompting
+from bluerider.guide import prompting, views
 from bluerider.guide.index import Guide
 
 HEAD = """---
@@ -56,7 +56,9 @@ subjects: 2
 seeds: 2
 settings: {}
 known: false
-metrics: [{name: brightness, effect: 0, low: -1, high: 1, d: 0, q: 1, detected: false}]
+metrics:
+  - {name: brightness, effect: 0, low: -1, high: 1, d: 0, q: 1, detected: false}
+  - {name: content-kept, effect: -0.2, low: -1, high: 1, d: 0, q: 1, detected: false}
 ---
 
 Prose.
@@ -187,3 +189,17 @@ def test_what_is_no_prompt_is_one_sentence(
 ) -> None:
     assert main(["prompt", *arguments]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_words_that_spoil_the_subject_are_left_out(guide: Guide) -> None:
+    def words(shift: float, model: str) -> list[str]:
+        found = views.modifiers(guide, "brightness", "up", shift, model)
+        return [each["record"]["id"] for each in found]
+
+    assert words(0.2, "toy") == ["prompt-modifier/soft-light"]
+    assert words(0.1, "toy") == [] and words(1.0, "murnau") == []
+
+
+def test_modifiers_are_listed_by_what_they_do(guide: Guide) -> None:
+    rows = views.listed(guide, "prompt-modifier", None, None, ("brightness", "down"))
+    assert [row["id"] for row in rows] == ["prompt-modifier/low-key"]

@@ -11,8 +11,8 @@ from bluerider.cli.main import main
 from bluerider.errors import InputError
 from bluerider.guide import library
 from bluerider.guide.index import Guide
-from bluerider.guide.query import distance
-from bluerider.guide.search import search
+from bluerider.guide.query import distance, parse
+from bluerider.guide.search import filled, search
 from tests.guide.conftest import PLACE, Folder, term
 
 SHIPPED = library.SHIPPED
@@ -50,6 +50,18 @@ def test_a_question_finds_its_record(guide: Guide, text: str, expected: str) -> 
     assert first(guide, text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("Kantenlicht", "licht"),  # a compound: Kante, Licht
+        ("Lichtkantenlicht Licht", "licht"),
+        ("подсветкою", "подсветкою"),  # an ending the stemmer leaves
+    ],
+)
+def test_a_word_is_seen_through(guide: Guide, text: str, word: str) -> None:
+    assert word in {group.word for group in parse(text + " und" * text.isascii(), guide).groups}
+
+
 def test_a_correction_is_told(guide: Guide) -> None:
     assert search(guide, "rim lihgt").corrected == {"lihgt": "light"}
 
@@ -79,6 +91,18 @@ def test_a_recalled_record_ranks_lower(records: Folder, tmp_path: Path) -> None:
     place = records(term__a=recalled, term__b=term("b"))
     hits = search(Guide([place], tmp_path / "cache"), "word").hits
     assert [hit.id for hit in hits] == ["term/b", "term/a"]
+
+
+def test_a_record_is_found_by_what_people_say_for_it(records: Folder, tmp_path: Path) -> None:
+    said = term("a").replace("domain:", "keywords: {en: [squeeze the file, smaller]}\ndomain:")
+    place = records(term__a=said, term__b=term("b"))
+    guide = Guide([place], tmp_path / "cache")
+    assert first(guide, "squeezing") == "term/a"
+    assert guide.ask("SELECT count(*) FROM names WHERE name = 'smaller'") == [(0,)]
+
+
+def test_many_words_of_one_meaning_do_not_outweigh_two_things_asked_for() -> None:
+    assert filled(30) < 2 * filled(12)
 
 
 HOSTILE = [

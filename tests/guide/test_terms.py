@@ -65,3 +65,8 @@ def test_the_lexicon_has_every_language_in_every_row() -> None:
 def test_a_ring_leads_to_english(text: str, language: str, term: str) -> None:
     rings = [english for forms, english in lexicon.rings() if lexicon.form(text, language) in forms]
     assert any(term in english for english in rings)
+
+
+def test_the_halves_of_a_compound_lose_the_letter_that_joins_them() -> None:
+    assert ("sonne", "strahlen") in set(terms.halves("sonnenstrahlen"))
+    assert ("beleuchtung", "art") in set(terms.halves("beleuchtungsart"))

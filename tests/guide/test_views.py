@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bluerider.cli.main import main
 from bluerider.errors import InputError
 from bluerider.guide import views
 from bluerider.guide.index import Guide
@@ -55,6 +56,23 @@ def guide(tmp_path_factory: pytest.TempPathFactory) -> Guide:
 
 def risks(guide: Guide, pattern: str | None, *has: str) -> list[str]:
     return [threat.risk["id"] for threat in views.threats(guide, pattern, has)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("list", "term", "--effect", "contrast:up"), "a term has none"),
+        (("list", "prompt-modifier", "--effect", "contrast"), "unknown effect contrast:"),
+        (("list", "prompt-modifier", "--effect", "taste:up"), "unknown effect 'taste'"),
+        (("list", "term", "--uses", "term/none"), "no record 'term/none'"),
+        (("modifiers", "--max-content-shift", "2"), "max-content-shift: got 2"),
+    ],
+)
+def test_what_cannot_be_listed_is_one_sentence(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["guide", *arguments]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_pattern_brings_the_risks_that_affect_it(guide: Guide) -> None:

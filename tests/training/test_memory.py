@@ -3,8 +3,9 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
 
-from bluerider.training.memory import Part, estimate, saved_bytes, shown
+from bluerider.training.memory import Fused, Part, Peak, estimate, saved_bytes, shown
 
 
 def test_full_training_takes_sixteen_bytes_a_parameter() -> None:
@@ -49,9 +50,18 @@ def test_bytes_for_a_person(size: int, text: str) -> None:
     assert shown(size) == text
 
 
-def test_the_estimate_is_shown(capsys) -> None:
-    from bluerider.cli.understood import show_memory
+def test_the_peak_counts_what_is_there_at_once() -> None:
+    with Peak() as peak:
+        x = torch.zeros(10, 10, device="meta")
+        for _ in range(20):
+            x = x + 1
+    assert peak.most == 2 * 400 and peak.now == 400
 
-    show_memory(estimate([Part(name="unet", parameters=10**6, trained=10**6)]))
-    out = capsys.readouterr().out
-    assert "gradients" in out and out.splitlines()[-1].split() == ["together", "16", "MB"]
+
+def test_fused_attention_keeps_no_weights_between() -> None:
+    q, k, v = (torch.zeros(2, 4, 256, 64, device="meta", requires_grad=True) for _ in range(3))
+    each, rows = 4 * q.numel(), 4 * 2 * 4 * 256
+    with Fused():
+        kept = saved_bytes(lambda: scaled_dot_product_attention(q, k, v))
+    assert 4 * each + rows <= kept <= 4 * each + 2 * rows
+    assert saved_bytes(lambda: scaled_dot_product_attention(q, k, v)) > 2 * 4 * 256 * 256 * 4

@@ -29,7 +29,7 @@ class Table(TyperGroup):
     """The table of commands as the completer sees it; a command is imported when it is reached."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
+        return [name for name in COMMANDS if " " not in name]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return load(cmd_name) if cmd_name in COMMANDS else None

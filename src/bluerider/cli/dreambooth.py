@@ -77,21 +77,14 @@ def dreambooth(
     Settings are KEY=VALUE or PART.KEY=VALUE with the parts prior, decoder, text_encoder, such as
     [bold]steps=300 prior.rate=1e-4 decoder.train=off[/bold]; docs/DREAMBOOTH.md lists them.
     """
-    folders, changes = parted(pictures)
-    if not folders:
-        raise InputError("no folder of pictures; give one: bluerider dreambooth photos ...")
-    if not subject:
-        raise InputError("--subject is missing; say what the pictures show: 'a [V] robot'")
-    if not class_:
-        raise InputError("--class is missing; say what the subject is one of: 'a robot'")
-    if out is None:
-        raise InputError("--out is missing; name the folder to write")
+    folders, changes = check_given(pictures, subject, class_, out)
+    assert out is not None
     from bluerider.training.dreambooth import Lessons, Run
 
     wanted = Lessons(
         pictures=folders,
-        subjects=subject,
-        classes=class_,
+        subjects=subject or [],
+        classes=class_ or [],
         out=out,
         model=model,
         preset=preset,
@@ -103,3 +96,19 @@ def dreambooth(
         offline=offline,
     )
     start(Run, wanted, threads, dry_run=dry_run)
+
+
+def check_given(
+    pictures: list[str], subject: list[str] | None, class_: list[str] | None, out: Path | None
+) -> tuple[list[str], list[str]]:
+    """The folders and the settings among the arguments. Raises InputError for what is missing."""
+    folders, changes = parted(pictures)
+    if not folders:
+        raise InputError("no folder of pictures; give one: bluerider dreambooth photos ...")
+    if not subject:
+        raise InputError("--subject is missing; say what the pictures show: 'a [V] robot'")
+    if not class_:
+        raise InputError("--class is missing; say what the subject is one of: 'a robot'")
+    if out is None:
+        raise InputError("--out is missing; name the folder to write")
+    return folders, changes

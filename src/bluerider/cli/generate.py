@@ -134,6 +134,15 @@ def generate(
         str | None,
         option("Folder or hub id, if the card names none.", MODEL, "--prior", metavar="NAME"),
     ] = None,
+    clip: Annotated[
+        str | None,
+        option(
+            "CLIP ViT-L/14, which the first files of Kandinsky 2.1 lack.",
+            MODEL,
+            "--clip",
+            metavar="FOLDER",
+        ),
+    ] = None,
     lora: Annotated[
         list[str] | None,
         option(
@@ -269,6 +278,7 @@ def begin(flags: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Non
     run = Run(
         out=flags["out"],
         prior=flags["prior"] or machine.get("prior"),
+        clip=flags["clip"] or machine.get("clip"),
         lora=tuple(lora or ()),
         device=flags["device"] or machine.get("device", "auto"),
         dtype=flags["dtype"] or machine.get("dtype", "auto"),

@@ -15,7 +15,7 @@ from bluerider.request import NEGATIVES, Request
 MAX_FILE = 64 * 2**20  # bytes of a file of prompts
 MAX_LINES = 100_000
 JSON_LINES = (".jsonl", ".ndjson")
-ELSEWHERE = ("device", "dtype", "prior", "memory")  # stored in a picture, no fields of a request
+ELSEWHERE = ("device", "dtype", "prior", "clip", "memory")  # in a picture, not in a request
 
 
 class Cell(NamedTuple):

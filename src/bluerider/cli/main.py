@@ -38,6 +38,9 @@ COMMANDS = {
     "dreambooth": Command(
         "bluerider.cli.dreambooth:app", "Teach a model a subject from a few pictures."
     ),
+    "dreambooth sweep": Command(
+        "bluerider.cli.dreambooth_sweep:app", "Teach it at several settings; rank them."
+    ),
     "finetune": Command(
         "bluerider.cli.finetune:app", "Train a model further on captioned pictures."
     ),
@@ -94,7 +97,8 @@ def run(args: list[str]) -> int:
         return 0
     if args[0] not in COMMANDS:
         raise InputError(unknown(args[0], list(COMMANDS)))
-    return invoke(args[0], args[1:])
+    two = " ".join(args[:2])  # a folder of such a name is ./NAME
+    return invoke(two, args[2:]) if two in COMMANDS else invoke(args[0], args[1:])
 
 
 def load(name: str) -> Any:

@@ -1,5 +1,6 @@
-"""`bluerider prompt`: what the words of a prompt do, and words that fit beside them."""
+"""`bluerider prompt`: what the words of a prompt do, words that fit beside them, styles."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -114,3 +115,42 @@ def expand(
     typer.echo(printable(found.expanded))
     for each in found.added:
         say(printable(f"added {each.word}: {'; '.join(each.said)}  ({each.record['id']})"))
+
+
+@app.command("styles")
+def styles(
+    thumbnails: Annotated[
+        Path | None,
+        typer.Option(help="Paint each style into this folder as NAME.png.", metavar="DIR"),
+    ] = None,
+    subject: Annotated[str, typer.Option(help="What is painted (cat).", metavar="WORDS")] = "cat",
+    model: Model = "murnau",
+    seed: Annotated[str, typer.Option(help="Of every picture (0).", metavar="N")] = "0",
+    as_json: Json = False,
+) -> None:
+    """The styles that generate --style takes; painted by the current model with --thumbnails.
+
+    bluerider prompt styles --thumbnails styles --subject "an owl"
+    """
+    from bluerider.cli.guide.tables import give, table
+    from bluerider.guide import prompting
+    from bluerider.guide.index import Guide
+
+    guide = Guide()
+    rows = [
+        {"name": row["id"].split("/")[1], "title": row["title"]["en"], "goal": row["goal"],
+         "settings": prompting.settings(row)}
+        for row in prompting.styles(guide)
+    ]  # fmt: skip
+    if thumbnails is not None:
+        from bluerider.cli.thumbnails import paint
+
+        names = [row["name"] for row in rows]
+        start = values.whole("seed", seed)
+        for row, path in zip(rows, paint(names, subject, model, start, thumbnails), strict=True):
+            row["file"] = str(path)
+    if as_json:
+        give(rows)
+        return
+    lines = [(row["name"], row["title"], row["goal"], row.get("file", "")) for row in rows]
+    table(("name", "title", "goal", "picture"), lines, "the guide has no recipe for pictures")

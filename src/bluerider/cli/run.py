@@ -22,6 +22,7 @@ class Run:
 
     out: str
     prior: str | None
+    clip: str | None
     lora: tuple[str, ...]
     device: str
     dtype: str
@@ -34,6 +35,7 @@ class Run:
     def stored(self) -> dict[str, str]:
         """What a picture keeps of it for --like to give the same bits: only what was asked for."""
         named = {"device": self.device, "dtype": self.dtype, "prior": self.prior or "auto"}
+        named["clip"] = self.clip or "auto"
         named["memory"] = "auto" if self.memory == "normal" else self.memory
         return {name: value for name, value in named.items() if value != "auto"}
 
@@ -82,6 +84,7 @@ def load(model: str, run: Run, console: "Console") -> "Pipeline":
         dtype=run.dtype,
         memory=run.memory,
         prior=run.prior,
+        clip=run.clip,
         lora=run.lora,
         offline=run.offline,
         announce=announce,

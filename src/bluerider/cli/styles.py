@@ -10,7 +10,7 @@ from bluerider.cli.jobs import Job
 Style = Annotated[
     str | None,
     option(
-        "Put the words into a recipe of the guide: `bluerider guide list prompt-recipe`.",
+        "Put the words into a recipe of the guide: `bluerider prompt styles`.",
         PICTURE,
         "--style",
         metavar="NAME",
@@ -19,7 +19,8 @@ Style = Annotated[
 
 
 def styled(jobs: Sequence[Job], name: str | None) -> list[Job]:
-    """The jobs with their words in a style, none where no style was asked for. Raises InputError.
+    """The jobs with their words in a style, none where no style was asked for, and the style's
+    settings where a request has none of its own. Raises InputError.
 
     The request keeps the words that came of it, so a picture does not depend on the guide.
     """
@@ -32,6 +33,12 @@ def styled(jobs: Sequence[Job], name: str | None) -> list[Job]:
     made = []
     for job in jobs:
         request = job.request
-        said, without, _ = prompting.styled(guide, name, request.prompt, request.negative)
-        made.append(replace(job, request=replace(request, prompt=said, negative=without)))
+        said, without, recipe = prompting.styled(guide, name, request.prompt, request.negative)
+        fresh = {
+            field: value
+            for field, value in prompting.settings(recipe).items()
+            if getattr(request, field) is None
+        }
+        request = replace(request, prompt=said, negative=without, **fresh)
+        made.append(replace(job, request=request))
     return made

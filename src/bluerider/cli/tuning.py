@@ -33,7 +33,7 @@ Offline = Annotated[bool, option("Never use the network.", MODEL, "--offline")]
 Resume = Annotated[bool, option("Go on from the newest checkpoint in --out.", FILES, "--resume")]
 Wandb = Annotated[bool, option("Also log to Weights & Biases.", FILES, "--wandb")]
 DryRun = Annotated[
-    bool, option("Show what was understood of the pictures; stop.", FILES, "--dry-run")
+    bool, option("Show what was understood and the memory it will take; stop.", FILES, "--dry-run")
 ]
 
 
@@ -48,7 +48,7 @@ def start(kind: "type[Run]", wanted: object, threads: int, *, dry_run: bool) -> 
     import torch
 
     from bluerider.cli.painting import progress_bar, say
-    from bluerider.cli.understood import show_subjects
+    from bluerider.cli.understood import show_memory, show_subjects
 
     if threads:
         torch.set_num_threads(threads)
@@ -56,6 +56,7 @@ def start(kind: "type[Run]", wanted: object, threads: int, *, dry_run: bool) -> 
         run = kind(wanted, say, advance)  # type: ignore[arg-type]
     if run.first:
         show_subjects(run.learned)
+        show_memory(run.forecast())
         say(f"{run.word}what trains of {run.files.name}: {', '.join(run.plan.trained)}")
     if dry_run:
         return

@@ -6,8 +6,8 @@ from bluerider.cli.painting import say
 from bluerider.cli.terminal import printable
 
 if TYPE_CHECKING:
-    from bluerider.training.memory import Estimate
     from bluerider.training.subjects import SubjectSet
+    from bluerider.training.tuning.forecast import Forecast
 
 LONGEST = 12  # pictures shown of a subject; the rest is counted
 
@@ -39,17 +39,28 @@ def show_subjects(learned: "SubjectSet") -> None:
         say(f"warning: {printable(warning)}")
 
 
-def show_memory(found: "Estimate") -> None:
-    """An estimate by what the memory is for."""
+def show_memory(found: "Forecast") -> None:
+    """A row for each part while it trains, what is there beside them, and what goes before."""
     from rich.console import Console
     from rich.table import Table
 
     from bluerider.training.memory import shown
 
+    uses = list(dict.fromkeys(use for part in found.parts.values() for use in part.rows))
     table = Table(box=None, pad_edge=False)
-    table.add_column("memory")
-    table.add_column("estimated", justify="right", no_wrap=True)
-    for name, size in found.rows.items():
-        table.add_row(name, shown(size))
-    table.add_row("together", shown(found.total))
-    Console(markup=False, highlight=False).print(table)
+    table.add_column("memory, estimated")
+    for title in (*found.parts, "together"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for use in uses:
+        sizes = [part.rows.get(use, 0) for part in found.parts.values()]
+        table.add_row(use, *(shown(size) if size else "" for size in sizes), shown(sum(sizes)))
+    blank = [""] * len(found.parts)
+    table.add_row("pictures and words, computed once", *blank, shown(found.cached))
+    totals = [shown(part.total) for part in found.parts.values()]
+    table.add_row("while training", *totals, shown(found.training))
+    console = Console(markup=False, highlight=False)
+    console.print(table)
+    names = ", ".join(f"{name} {shown(size)}" for name, size in found.freed.items())
+    said = f"before it, up to {shown(found.preparing)}; then let go: {names or 'nothing'}"
+    console.print(said, soft_wrap=True)
+    console.print(f"the most at once: {shown(found.most)}, and Python with its libraries on top")

@@ -11,25 +11,26 @@ from PIL import Image
 from bluerider.errors import InputError
 from bluerider.images import over_white
 from bluerider.nets.clip import VisionTower
-from bluerider.weights.net import folder_source, read_net
+from bluerider.weights.net import Source, folder_source, read_net
 from bluerider.weights.tokens import load_tokenizer
 
 BATCH = 64
 
 
 class Encoder:
-    """Pictures -> unit vectors, by the vision tower of a folder with config.json and weights.
+    """Pictures -> unit vectors, by the vision tower of a folder with config.json and weights, or
+    by that of a model at hand.
 
     Raises InputError where there is none.
     """
 
-    def __init__(self, folder: Path) -> None:
-        if not (folder / "config.json").is_file():
+    def __init__(self, given: Path | Source) -> None:
+        if isinstance(given, Path) and not (given / "config.json").is_file():
             raise InputError(
-                f"{folder}: no config.json there; the folder of a vision tower is accepted, "
+                f"{given}: no config.json there; the folder of a vision tower is accepted, "
                 "such as prior/image_encoder of a model"
             )
-        self.source = folder_source(folder, "image")
+        self.source = folder_source(given, "image") if isinstance(given, Path) else given
         tower = read_net(self.source, dtype=torch.float32, device="cpu")
         assert isinstance(tower, VisionTower)
         self.tower = tower

@@ -151,11 +151,11 @@ def questions_of(subject: Taught, variant: str, drawings: Drawings) -> list[Ques
 
 
 def drift_questions(
-    subject: Taught | None, variant: str, drawings: Drawings, unrelated: int
+    subject: Taught | None, variant: str, drawings: Drawings, unrelated: int, class_: str = CLASS
 ) -> list[Question]:
     """The class over seeds, and names that have nothing to do with the subject."""
     asked = [
-        Question(part="class", variant=variant, subject=subject, prompt=CLASS, seed=seed)
+        Question(part="class", variant=variant, subject=subject, prompt=class_, seed=seed)
         for seed in range(SEEDS)
     ]
     asked += [

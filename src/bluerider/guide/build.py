@@ -14,7 +14,7 @@ from bluerider.guide import lexicon, library
 from bluerider.guide.terms import is_paired, key, terms
 from bluerider.guide.vocabulary import RELS
 
-VERSION = 1  # of the tables below and of what `terms` makes; a change rebuilds every index
+VERSION = 2  # of the tables below and of what `terms` makes; a change rebuilds every index
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE records (
@@ -35,7 +35,7 @@ CREATE TABLE deletions (
 CREATE TABLE lexicon (form TEXT, concept INTEGER, PRIMARY KEY (form, concept)) WITHOUT ROWID;
 CREATE TABLE concepts (concept INTEGER, term TEXT, PRIMARY KEY (concept, term)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE texts USING fts5(
-    title, aliases, summary, facets, claims, body, content='', tokenize='ascii'
+    title, aliases, keywords, summary, facets, claims, body, content='', tokenize='ascii'
 );
 """
 TYPO_LENGTH = 4  # shorter words are not corrected
@@ -73,12 +73,14 @@ def read(folders: Sequence[Path]) -> list[Row]:
 
 
 def fill(connection: sqlite3.Connection, rows: Iterable[Row], signature: str) -> None:
-    """Make and fill all tables; the most linked-to records get the smallest numbers."""
+    """Make and fill all tables; records get the smaller numbers, the more they are
+    linked to and the more of them is checked: that is who stands first in a tie.
+    """
     connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + TABLES)
     rows = list(rows)
     edges = set(edges_of(rows))
     degree = Counter(target for _, _, target, _ in edges)
-    rows.sort(key=lambda row: (-degree[row["id"]], row["id"]))
+    rows.sort(key=lambda row: (-degree[row["id"]], -trust(row), row["id"]))
     counts: Counter[str] = Counter()
     for number, row in enumerate(rows, start=1):
         add(connection, number, row, counts)
@@ -91,7 +93,7 @@ def fill(connection: sqlite3.Connection, rows: Iterable[Row], signature: str) ->
     for concept, (forms, english) in enumerate(lexicon.rings()):
         pairs = [(form, concept) for form in sorted(forms)]
         connection.executemany("INSERT OR IGNORE INTO lexicon VALUES (?, ?)", pairs)
-        named = [(concept, term) for term in sorted(english)]
+        named = [(concept, term) for term in sorted(english) if set(term.split()) <= counts.keys()]
         connection.executemany("INSERT OR IGNORE INTO concepts VALUES (?, ?)", named)
     connection.execute("INSERT INTO texts(texts) VALUES ('optimize')")
     facts = {"signature": signature, "records": str(len(rows))}
@@ -101,9 +103,7 @@ def fill(connection: sqlite3.Connection, rows: Iterable[Row], signature: str) ->
 def add(connection: sqlite3.Connection, number: int, row: Row, counts: Counter[str]) -> None:
     """Write one record into the tables and count its terms."""
     claims = row["claims"]
-    checked = sum(claim["status"] == "checked" for claim in claims)
-    trust = (checked + 1) / (len(claims) + 1)
-    facts = (row["title"]["en"], row["summary"]["en"], row["date"], row["due"], trust)
+    facts = (row["title"]["en"], row["summary"]["en"], row["date"], row["due"], trust(row))
     connection.execute(
         "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (number, row["id"], row["type"], *facts, json.dumps(row, ensure_ascii=False)),
@@ -116,10 +116,16 @@ def add(connection: sqlite3.Connection, number: int, row: Row, counts: Counter[s
     counts.update({term for column in columns for term in column})
     texts = [" ".join(column) for column in columns]
     connection.execute(
-        "INSERT INTO texts(rowid, title, aliases, summary, facets, claims, body)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO texts(rowid, title, aliases, keywords, summary, facets, claims, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (number, *texts),
     )
+
+
+def trust(row: Row) -> float:
+    """The share of a record's claims that somebody checked; 1 where there is none."""
+    checked = sum(claim["status"] == "checked" for claim in row["claims"])
+    return float((checked + 1) / (len(row["claims"]) + 1))
 
 
 def edges_of(rows: Iterable[Row]) -> Iterator[tuple[str, str, str, str | None]]:
@@ -147,14 +153,14 @@ def names_of(row: Row) -> dict[str, tuple[float, str]]:
 def columns_of(row: Row) -> Iterator[Iterator[str]]:
     """The terms of each column of the full-text table."""
     yield (t for language, text in row["title"].items() for t in terms(text, language))
-    tables = (row["aliases"], row.get("text", {}))
-    yield (
-        t
-        for table in tables
-        for language, texts in table.items()
-        for text in texts
-        for t in terms(text, language)
-    )
+    for tables in ((row["aliases"], row.get("text", {})), (row["keywords"],)):
+        yield (
+            t
+            for table in tables
+            for language, texts in table.items()
+            for text in texts
+            for t in terms(text, language)
+        )
     yield (t for language, text in row["summary"].items() for t in terms(text, language))
     yield terms(" ".join(facets_of(row)), "en")
     yield (t for claim in row["claims"] for t in terms(claim["text"], "en"))

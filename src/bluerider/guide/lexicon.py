@@ -11,13 +11,18 @@ PATH = Path(__file__).parent / "data" / "lexicon.csv"
 
 
 def rings() -> Iterator[tuple[set[str], set[str]]]:
-    """For every row: the forms it is found by, and the English terms it stands for."""
+    """For every row: the forms it is found by, and the English terms it stands for; of a phrase,
+    the words that have to be there together, parted by a blank.
+    """
     with PATH.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            english = {form for text in spelled(row["en"]) for form in split(fold(text))}
             found = {form(text, name) for name, cell in row.items() for text in spelled(cell)}
-            kept = english - stopwords()["en"]
-            yield found - {""}, kept | {stem(word, "en") for word in kept}
+            english: set[str] = set()
+            for text in spelled(row["en"]):
+                kept = [word for word in split(fold(text)) if word not in stopwords()["en"]]
+                english.update(kept if len(kept) == 1 else ())
+                english.add(" ".join(stem(word, "en") for word in kept))
+            yield found - {""}, english - {""}
 
 
 def spelled(cell: str | None) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bluerider.guide.frontmatter import Document, FrontMatterError, parse
-from bluerider.guide.vocabulary import RELS, REVIEW_DAYS, TYPES
+from bluerider.guide.vocabulary import RELS, REVIEW_DAYS, SETTINGS, TYPES
 from bluerider.request import suggestion
 
 if TYPE_CHECKING:
@@ -209,6 +209,11 @@ def check_words(entry: Entry) -> Found:
         yield entry.line("claims"), "a record without a claim; at least one with its source"
     if entry.type == "prompt-recipe" and "{subject}" not in entry.record.template:  # type: ignore[attr-defined]
         yield entry.line("template"), "the template has no {subject}"
+    if entry.type == "prompt-recipe" and "image" in entry.record.domain:
+        for name in entry.record.params:  # type: ignore[attr-defined]
+            if name not in SETTINGS:
+                near = suggestion(name, SETTINGS) or f"; accepted: {', '.join(SETTINGS)}"
+                yield entry.line("params", name), f"params: no setting {name}{near}"
 
 
 def check_links(entry: Entry, library: Library) -> Found:

@@ -217,11 +217,25 @@ def candidates(guide: Guide, prompt: str) -> Iterator[Row]:
     yield from rest
 
 
+def styles(guide: Guide) -> list[Row]:
+    """The recipes for pictures."""
+    return [row for row in guide.records("prompt-recipe") if "image" in row["domain"]]
+
+
+def settings(recipe: Row) -> dict[str, Any]:
+    """What a recipe sets in a request, by the request's field."""
+    return {name.replace("-", "_"): value for name, value in recipe["params"].items()}
+
+
 def styled(guide: Guide, name: str, prompt: str, negative: str) -> tuple[str, str, Row]:
     """A prompt in a recipe's style: the words, the negative words, and the recipe. Raises
     InputError.
     """
     recipe = find(guide, name if "/" in name else f"prompt-recipe/{name}", ("prompt-recipe",))
+    if "image" not in recipe["domain"]:
+        raise InputError(
+            f"{recipe['id']} is a recipe for texts; bluerider prompt styles lists the others"
+        )
     said = str(recipe["template"]).replace(SLOT, prompt)
     without = ", ".join(part for part in (negative, recipe["negative"] or "") if part)
     return said, without, recipe

@@ -7,14 +7,27 @@ from bluerider.errors import InputError
 from bluerider.guide.build import correctable, deletions
 from bluerider.guide.index import Guide
 from bluerider.guide.lexicon import form
-from bluerider.guide.terms import fold, is_paired, languages, pairs, stem, stopwords, words
+from bluerider.guide.terms import (
+    COMPOUNDING,
+    fold,
+    halves,
+    is_paired,
+    languages,
+    pairs,
+    stem,
+    stopwords,
+    words,
+)
 
 MAX_TEXT = 2000  # characters that are read
 MAX_WORDS = 40
 MAX_RUN = 40  # letters of a run of an unspaced script that are looked up as names
 PHRASE = 5  # words of a name or phrase
 PIECE = 12  # letters of a name in an unspaced script
+SURE = 5  # letters up to which the first one is taken to be right
 NEAR = 0.7  # what a corrected word counts
+INFLECTED = 5  # letters of a word whose ending is looked past
+ENDING = 3  # letters of such an ending
 FAR_FROM = 8  # letters from which two typos are forgiven
 
 
@@ -38,6 +51,7 @@ class Query:
     pieces: dict[str, int]  # what may be a name -> letters of the query it stands for
     corrected: dict[str, str]
     known: float  # the share of content words that mean something here
+    language: str  # the likeliest of its words
 
 
 def parse(text: str, guide: Guide) -> Query:
@@ -60,6 +74,7 @@ def parse(text: str, guide: Guide) -> Query:
         pieces=pieces(spoken, named, small),
         corrected=reader.corrected,
         known=1.0 if phrases else known,
+        language=named[0],
     )
 
 
@@ -78,6 +93,10 @@ class Reader:
         own = self.known(dict.fromkeys((word, *(stem(word, name) for name in self.named))))
         same = self.same([form(word, name) for name in self.named])
         weight = 1.0
+        if not own and not same and (cut := self.compound(word)):
+            return [group for part in cut for group in self.groups(part)]
+        if not own and not same:
+            same = self.same(self.inflected(word))
         if not own and not same and (near := self.correct(word)):
             self.corrected[word] = near
             own, weight = self.known(dict.fromkeys((near, stem(near, "en")))), NEAR
@@ -100,7 +119,8 @@ class Reader:
                     forms[phrase] = phrase
         for run in found:
             if is_paired(run):
-                forms.update({piece: piece for piece in substrings(run[:MAX_RUN])})
+                cut = run[:MAX_RUN]
+                forms.update({piece: piece for piece in (*substrings(cut), *cut)})
         return [
             Group(phrase, [], terms, 1.0)
             for phrase in self.longest(self.forms(forms))
@@ -110,7 +130,7 @@ class Reader:
     @staticmethod
     def longest(forms: Iterable[str]) -> list[str]:
         """Forms that lie in no longer form."""
-        forms = sorted(set(forms), key=len, reverse=True)
+        forms = sorted(set(forms), key=lambda form: (-len(form), form))
         kept: list[str] = []
         for each in forms:
             if not any(each in longer for longer in kept):
@@ -123,11 +143,30 @@ class Reader:
 
     def same(self, forms: Sequence[str]) -> list[str]:
         """Terms of the rings that some forms lie in, as far as the guide uses them."""
-        sql = (
-            "SELECT DISTINCT term FROM lexicon JOIN concepts USING (concept)"
-            " JOIN vocabulary USING (term) WHERE form IN"
-        )
+        sql = "SELECT DISTINCT term FROM lexicon JOIN concepts USING (concept) WHERE form IN"
         return self._column(sql, list(dict.fromkeys(forms)))
+
+    def compound(self, word: str) -> tuple[str, str] | None:
+        """The halves of a compound of two words that are known, the evenest cut."""
+        language = self.named[0]
+        if language not in COMPOUNDING:
+            return None
+        cuts = list(halves(word))
+        found = {part for cut in cuts for part in cut}
+        stems = {part: form(part, language) for part in found}
+        there = {*self.known(found), *self.known(stems.values()), *self.forms(stems.values())}
+        known = {part for part in found if part in there or stems[part] in there}
+        whole = [cut for cut in cuts if known.issuperset(cut)]
+        return max(whole, key=lambda cut: min(map(len, cut)), default=None)
+
+    def inflected(self, word: str) -> list[str]:
+        """Forms of the lexicon that begin like a word and differ in an ending no stemmer took."""
+        if len(word) < INFLECTED or self.named[0] == "en":
+            return []
+        start = word[: max(INFLECTED - 1, len(word) - ENDING)]
+        sql = "SELECT DISTINCT form FROM lexicon WHERE form BETWEEN ? AND ?"
+        rows = self.guide.ask(sql, (start, start + "\uffff"))
+        return [near for (near,) in rows if " " not in near and len(near) <= len(word) + 1]
 
     def known(self, terms: Iterable[str]) -> list[str]:
         """Those of some terms that the guide uses."""
@@ -145,7 +184,8 @@ class Reader:
         near = [
             (distance(word, term), -count, term)
             for term, count in rows
-            if {term[0], term[1]} & {word[0]} and abs(len(term) - len(word)) <= allowed
+            if (term[0] == word[0] or (len(word) > SURE and term[1] == word[0]))
+            and abs(len(term) - len(word)) <= allowed
         ]
         near = [each for each in near if each[0] <= allowed]
         return min(near)[2] if near else None

@@ -161,6 +161,7 @@ class Record(Part):
     id: Id
     title: Names
     aliases: Lists = {}
+    keywords: Lists = {}  # what people look for it by, no names
     summary: dict[Language, Text]
     domain: Annotated[list[Domain], Field(min_length=1)]
     tags: list[Slug] = []

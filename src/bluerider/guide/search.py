@@ -1,5 +1,6 @@
 """Rankings of one query, by names, by words, by words of the same meaning, fused by rank."""
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -8,15 +9,19 @@ from typing import Any
 from bluerider.guide.index import Guide
 from bluerider.guide.query import Group, Query, inside, parse
 
-RANK = 30  # reciprocal rank fusion: 1 / (RANK + rank), Cormack, Clarke and Buettcher (2009)
+RANK = 10  # reciprocal rank fusion: 1 / (RANK + rank), Cormack, Clarke and Buettcher (2009)
 DEPTH = 100  # of each ranking
-WEIGHTS = (4.0, 4.0, 2.0, 1.0, 1.0, 1.0)  # title, aliases, summary, facets, claims, body
+WEIGHTS = (4.0, 4.0, 3.0, 2.0, 1.0, 1.0, 1.0)
+# title, aliases, keywords, summary, facets, claims, body
 NAMES, OWN, SAME = 1.0, 0.5, 1.0  # what each ranking counts
 NEAR = 1.0  # and that of sentence embeddings, where there are any
 RELATED = 0.6  # what a word of the same meaning counts against the word itself
-COVERED = 0.5  # how much of a score hangs on the share of the query that is found
-NEIGHBOURS = 0.1  # what a link from a good hit adds
+FULL = 15.0  # BM25 of one thing asked for that counts half
+COVERED = 0.8  # how much of a score hangs on the share of the query that is found
+NEIGHBOURS = 0.15  # what a link from a good hit adds
 TRUSTED = 0.9  # what a record without one checked claim counts
+ROWS = 1000  # a guide of no more is looked through whole; of a larger one
+FEW = 300  # the most linked-to of each thing asked for
 BUDGET = 2000  # rows a term may match before it is looked for in names alone
 UNASKED = ("measurement",)  # found only where their type is asked for; a word's page shows them
 KNOWN = 0.34  # with less of the query known, there is no answer
@@ -67,19 +72,16 @@ def search(
     scores = ranking.fused() if near or query.known >= KNOWN or ranking.named else {}
     if not scores:
         return Answer(text, [], query.corrected)
-    best = sorted(scores, key=lambda number: (-scores[number], number))
-    sql, values = inside(
-        "SELECT number, id, type, title, summary FROM records WHERE number IN", best[: 4 * DEPTH]
-    )
-    rows = {row[0]: row[1:] for row in guide.ask(sql, values)}
+    best = sorted(scores, key=lambda number: (-scores[number], number))[: 4 * DEPTH]
+    types = dict(guide.ask(*inside("SELECT number, type FROM records WHERE number IN", best)))
+    wanted = [n for n in best if types[n] in kinds or not (kinds or types[n] in UNASKED)][:limit]
+    sql = "SELECT number, id, type, title, summary FROM records WHERE number IN"
+    rows = {row[0]: row[1:] for row in guide.ask(*inside(sql, wanted))}
     hits = []
-    for number in best[: 4 * DEPTH]:
+    for number in wanted:
         name, kind, title, summary = rows[number]
-        if kind in kinds or not (kinds or kind in UNASKED):
-            score = round(scores[number], 6)
-            hits.append(Hit(name, kind, title, score, ranking.matched(number), summary))
-        if len(hits) == limit:
-            break
+        score = round(scores[number], 6)
+        hits.append(Hit(name, kind, title, score, ranking.matched(number), summary))
     return Answer(text, hits, query.corrected)
 
 
@@ -90,8 +92,10 @@ class Ranking:
         self.guide = guide
         self.query = query
         self.near = near
-        self.words: dict[int, list[str]] = defaultdict(list)
+        self.words: list[tuple[str, Scores]] = []  # what is asked for, and where it is
         self.shown: dict[int, str] = {}
+        count = guide.ask("SELECT max(number) FROM records")[0][0] or 1
+        self.most, self.rows = math.log1p(count), ROWS if count <= ROWS else FEW
         self.named = self._named()
         self.own, self.same = self._worded()
 
@@ -99,8 +103,9 @@ class Ranking:
         """All rankings as one score; weighed by trust, spread a little along links."""
         total: Scores = defaultdict(float)
         for number, share in self.named.items():
-            total[number] += NAMES * share / (RANK + 1) * 2
-        for weight, ranking in ((OWN, self.own), (SAME, self.same), (NEAR, self.near)):
+            total[number] += NAMES * share**2 / (RANK + 1) * 2
+        own = OWN if self.query.language == "en" else 0.0
+        for weight, ranking in ((own, self.own), (SAME, self.same), (NEAR, self.near)):
             for rank, number in enumerate(top(ranking), start=1):
                 total[number] += weight / (RANK + rank)
         return self._trusted(self._spread(total))
@@ -108,7 +113,8 @@ class Ranking:
     def matched(self, number: int) -> list[str]:
         """What of the query a record matched."""
         name = [self.shown[number]] if number in self.shown else []
-        return list(dict.fromkeys((*name, *self.words[number])))
+        words = [word for word, found in self.words if number in found]
+        return list(dict.fromkeys((*name, *words)))
 
     def _named(self) -> Scores:
         """Records called by something the query says: the share of the query it is."""
@@ -125,18 +131,22 @@ class Ranking:
         own: Scores = defaultdict(float)
         both: Scores = defaultdict(float)
         seen: Scores = defaultdict(float)
+        whole = 0.0
         counts = self._counts()
         cheap = [g for g in self.query.groups if self._count(g, counts) <= BUDGET]
         for group in cheap or self.query.groups:
             mine = self._match(group.own, bool(cheap))
-            other = self._match(group.same, bool(cheap))
-            for number in {*mine, *other}:
-                a, b = mine.get(number, 0.0), other.get(number, 0.0)
-                own[number] += group.weight * a
-                both[number] += group.weight * max(a, RELATED * b)
-                seen[number] += group.weight
-                self.words[number].append(group.word)
-        whole = sum(group.weight for group in self.query.groups) or 1.0
+            found = {n: RELATED * b for n, b in self._match(group.same, bool(cheap)).items()}
+            for number, score in mine.items():
+                own[number] += group.weight * filled(score)
+                found[number] = max(score, found.get(number, 0.0))
+            rare = group.weight * (1 - math.log1p(len(found)) / self.most)
+            for number, score in found.items():
+                both[number] += group.weight * filled(score)
+                seen[number] += rare
+            self.words.append((group.word, found))
+            whole += rare
+        whole = whole or 1.0
         covered = {n: 1 - COVERED + COVERED * seen[n] / whole for n in both}
         return (
             {n: score * covered[n] for n, score in own.items() if score},
@@ -146,10 +156,12 @@ class Ranking:
     def _counts(self) -> dict[str, int]:
         """How many times each term of the query is used."""
         terms = [term for group in self.query.groups for term in (*group.own, *group.same)]
-        if not terms:
+        words = {word for term in terms for word in term.split()}
+        if not words:
             return {}
-        sql, values = inside("SELECT term, count FROM vocabulary WHERE term IN", terms)
-        return dict(self.guide.ask(sql, values))
+        sql, values = inside("SELECT term, count FROM vocabulary WHERE term IN", words)
+        counts = dict(self.guide.ask(sql, values))
+        return {term: min(counts.get(word, 0) for word in term.split()) for term in terms}
 
     @staticmethod
     def _count(group: Group, counts: Mapping[str, int]) -> int:
@@ -157,13 +169,13 @@ class Ranking:
 
     def _match(self, terms: Iterable[str], cheap: bool) -> Scores:
         """BM25 of the records that hold one of some terms; of frequent ones, names alone."""
-        said = " OR ".join(f'"{term}"' for term in terms)
+        said = " OR ".join(map(asked, terms))
         if not said:
             return {}
         if cheap:
             weights = ", ".join(map(str, WEIGHTS))
-            sql = f"SELECT rowid, -bm25(texts, {weights}) FROM texts WHERE texts MATCH ?"
-            return dict(self.guide.ask(sql, (said,)))
+            sql = f"SELECT rowid, -bm25(texts, {weights}) FROM texts WHERE texts MATCH ? LIMIT ?"
+            return dict(self.guide.ask(sql, (said, self.rows)))
         sql = "SELECT rowid FROM texts WHERE texts MATCH ? LIMIT ?"  # the most linked-to first
         rows = self.guide.ask(sql, (f"{{title aliases}} : ({said})", BUDGET))
         rows = rows or self.guide.ask(sql, (said, BUDGET))
@@ -194,6 +206,18 @@ class Ranking:
         sql, values = inside("SELECT number, trust FROM records WHERE number IN", scores)
         trust = dict(self.guide.ask(sql, values))
         return {n: score * (TRUSTED + (1 - TRUSTED) * trust[n]) for n, score in scores.items()}
+
+
+def filled(score: float) -> float:
+    """A score that grows ever more slowly, so that many words of one meaning count little more
+    than one.
+    """
+    return score * FULL / (score + FULL)
+
+
+def asked(term: str) -> str:
+    """A term in the syntax of FTS5: a word, or words that have to be there together."""
+    return "(" + " AND ".join(f'"{word}"' for word in term.split()) + ")"
 
 
 def top(scores: Mapping[int, float]) -> list[int]:

@@ -10,6 +10,10 @@ from bluerider.guide.vocabulary import TYPES
 STATIC = ("index.html", "style.css", "app.js")
 CLAIM = ("key", "text", "value", "unit", "as_of", "status", "source", "locator", "opened")
 
+LAID_OUT = (  # shown elsewhere than in the table of fields
+    "id", "type", "title", "aliases", "keywords", "summary", "body", "claims", "links", "text",
+)  # fmt: skip
+
 
 def site_files(guide: Guide) -> dict[str, str]:
     """Every file of the site by name. It works from disk: nothing is fetched, no server asked."""
@@ -36,16 +40,20 @@ def record(row: dict[str, Any], guide: Guide) -> dict[str, Any]:
     fields = {
         name: value
         for name, value in row.items()
-        if value not in (None, [], {})
-        and name
-        not in ("id", "type", "title", "aliases", "summary", "body", "claims", "links", "text")
+        if value not in (None, [], {}) and name not in LAID_OUT
     }
+    if "effects" in fields:
+        fields["effects"] = [
+            f"{effect['aspect']} {effect['toward'] or effect['direction']}"
+            for effect in row["effects"]
+        ]
     return {
         "id": row["id"],
         "type": row["type"],
         "title": row["title"]["en"],
         "titles": list(dict.fromkeys(row["title"].values())),
-        "names": list(dict.fromkeys(names)),
+        "names": list({name.casefold(): name for name in reversed(names)}.values())[::-1],
+        "keywords": [text for texts in row["keywords"].values() for text in texts],
         "summary": row["summary"]["en"],
         "body": row["body"],
         "fields": fields,

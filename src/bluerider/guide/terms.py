@@ -52,6 +52,9 @@ SCRIPTS = (  # first letter of a block, last letter, the languages looked at
     ("\u0900", "\u097f", ("hi",)),
 )
 SHORTEST = 3  # a shorter word is its own stem
+COMPOUNDING = ("de", "nl", "sv", "da", "no", "fi")
+HALF = 3  # letters of a part of a compound, at least
+JOINTS = ("s", "n", "en", "es")
 
 
 def fold(text: str) -> str:
@@ -105,6 +108,16 @@ def terms(text: str, language: str) -> Iterator[str]:
         yield word
         if (short := stem(word, language)) != word:
             yield short
+
+
+def halves(word: str) -> Iterator[tuple[str, str]]:
+    """Where a compound may be cut in two, with and without the letters that join its halves."""
+    for cut in range(HALF, len(word) - HALF + 1):
+        left, right = word[:cut], word[cut:]
+        yield left, right
+        for joint in JOINTS:
+            if left.endswith(joint) and len(left) - len(joint) >= HALF:
+                yield left.removesuffix(joint), right
 
 
 def key(text: str) -> str:

@@ -32,13 +32,27 @@ def find(guide: Guide, text: str, kinds: Collection[str] = ()) -> Row:
     return guide.record(hits[0].id)
 
 
-def listed(guide: Guide, kind: str, condition: str | None, sort: str | None) -> list[Row]:
-    """Records of a type that meet a condition; `sort` is a field, with - before it descending."""
+def listed(
+    guide: Guide,
+    kind: str,
+    condition: str | None,
+    sort: str | None,
+    effect: tuple[str, str] | None = None,
+    uses: str | None = None,
+) -> list[Row]:
+    """Records of a type that meet a condition; `sort` is a field, with - before it descending.
+    Also, where they are given: that are said to move an aspect that way, that use a record.
+    """
     test = where.parse(condition) if condition else None
+    used = find(guide, uses)["id"] if uses else None
     rows = []
     for row in guide.records(kind):
-        wide = {**related(guide, row["id"]), **row}
-        if test is None or test(wide):
+        links = related(guide, row["id"])
+        if used and used not in links.get("uses", []):
+            continue
+        if effect and not any((e["aspect"], e["direction"]) == effect for e in row["effects"]):
+            continue
+        if test is None or test({**links, **row}):
             rows.append(row)
     if sort:
         name = sort.removeprefix("-")
@@ -68,9 +82,37 @@ def related(guide: Guide, name: str) -> dict[str, list[str]]:
     return found
 
 
-def modifiers(guide: Guide, aspect: str | None, direction: str | None) -> Iterator[Row]:
-    """Words said to move an aspect in a direction, each with that effect and its claim."""
+def content_shift(guide: Guide, name: str, model: str) -> float | None:
+    """The share of pictures that a word made unlike their subject, as measured on a model; the
+    largest of its languages, None where nobody measured.
+    """
+    ids = related(guide, name).get("measured-by", [])
+    rows = [guide.record(each) for each in ids if each.startswith("measurement/")]
+    found = [
+        -metric["effect"]
+        for row in rows
+        if row["model"] == model
+        for metric in row["metrics"]
+        if metric["name"] == "content-kept"
+    ]
+    return max(found, default=None)
+
+
+def modifiers(
+    guide: Guide,
+    aspect: str | None,
+    direction: str | None,
+    shift: float | None = None,
+    model: str = "murnau",
+) -> Iterator[Row]:
+    """Words said to move an aspect in a direction, each with that effect and its claim; with
+    `shift` only words measured on a model to leave the subject what it is, up to that share.
+    """
     for row in guide.records("prompt-modifier"):
+        if shift is not None:
+            lost = content_shift(guide, row["id"], model)
+            if lost is None or lost > shift:
+                continue
         claims = {claim["key"]: claim for claim in row["claims"]}
         for effect in row["effects"]:
             if aspect in (None, effect["aspect"]) and direction in (None, effect["direction"]):

@@ -177,6 +177,15 @@ ASPECTS = (
 )
 DIRECTIONS = ("up", "down", "toward", "none")
 SYNTAXES = ("plain", "weighted")
+SETTINGS = (  # of a request, that a recipe for pictures may bring
+    "steps",
+    "guidance",
+    "prior-steps",
+    "prior-guidance",
+    "sampler",
+    "spacing",
+    "eta",
+)
 SOURCE_KINDS = (
     "paper",
     "repo",

@@ -139,7 +139,7 @@ def embedding(request: Mapping[str, Any], suffix: str) -> dict[str, Any]:
     Raises InputError when it is too long for the format's metadata.
     """
     data = dict(request)
-    for name in ("model", "prior", "depth_model", "picture", "mask"):
+    for name in ("model", "prior", "clip", "depth_model", "picture", "mask"):
         data |= named(data, name)
     if "add" in data:
         data["add"] = [{**each, **named(each, "picture")} for each in data["add"]]

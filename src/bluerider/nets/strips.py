@@ -1,126 +1,250 @@
-"""The autoencoder's decoder in strips of rows: the same picture from a part of the memory.
+"""The autoencoder in strips of rows: the same latent and picture from a part of the memory.
 
-Whole activations stand only between convolutions; norms, their modulation and what a convolution
-reads are made strip by strip. Group norms take their statistics from all rows, so this is no
-approximation: it differs from `Autoencoder.decode` by rounding alone.
+Whole activations stand between convolutions alone, in a `Map` that the caller provides and that may
+lie outside of the memory; norms, their modulation, what a convolution reads and what attends are
+made strip by strip. Group norms take their statistics from all rows, so this is no approximation:
+it differs from `Autoencoder.encode` and `decode` by rounding alone.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bluerider.nets.autoencoder import Autoencoder, Level, ResBlock, SpatialNorm
+from bluerider.nets.attention import attend, split
+from bluerider.nets.autoencoder import Autoencoder, Level, PixelAttention, ResBlock, SpatialNorm
 
-STRIP = 32  # rows
+PIXELS = 2**15  # of a strip: 32 rows of 1024
 Rows = Callable[[int, int], Tensor]  # first and last row -> (B, C, last - first, W)
+Shape = tuple[int, int, int, int]  # B, C, H, W
 
 
-def decode_in_strips(autoencoder: Autoencoder, latent: Tensor, strip: int = STRIP) -> Tensor:
-    """What `autoencoder.decode(latent)` gives, (B, C, h, w) -> (B, 3, H, W)."""
-    decoder = autoencoder.decoder
-    z = latent / autoencoder.config.scale
-    x = decoder.mid(decoder.conv_in(autoencoder.post_quant_conv(z)), z)
-    for level in decoder.up:
-        x = level_in_strips(level, x, z, strip)
-    return convolved(decoder.conv_out, activated(decoder.norm_out, x, z, strip), x.shape[-2], strip)
+class Map(Protocol):
+    """A whole activation (B, C, H, W), written and read by rows."""
+
+    shape: Shape
+
+    def read(self, first: int, last: int) -> Tensor:
+        """The rows first..last - 1 (B, C, last - first, W)."""
+
+    def write(self, first: int, rows: Tensor) -> None:
+        """Put rows in their place, from row `first` on."""
+
+    def free(self) -> None:
+        """It is not needed any more."""
 
 
-def level_in_strips(level: Level, x: Tensor, z: Tensor, strip: int) -> Tensor:
-    """One resolution; attention stands at latent size only, where a picture is small."""
-    for j, block in enumerate(level.res):
-        x = block_in_strips(block, x, z, strip)
-        if j < len(level.attn):
-            x = level.attn[j](x, z)
-    if level.resample is None:
-        return x
-    return convolved(level.resample.conv, doubled(x), 2 * x.shape[-2], strip)
+class Held:
+    """A map in memory, where `like` is and of its type."""
+
+    def __init__(self, shape: Shape, like: Tensor) -> None:
+        self.shape = shape
+        self.data = like.new_empty(shape).to(memory_format=torch.channels_last)
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "Held":
+        """A tensor (B, C, H, W) as a map, not copied."""
+        held = cls((1, 1, 1, 1), tensor)
+        held.shape, held.data = (*tensor.shape,), tensor
+        return held
+
+    def read(self, first: int, last: int) -> Tensor:
+        """A view of the rows."""
+        return self.data[:, :, first:last]
+
+    def write(self, first: int, rows: Tensor) -> None:
+        """Copy the rows to their place."""
+        self.data[:, :, first : first + rows.shape[2]] = rows
+
+    def free(self) -> None:
+        """Let the memory go."""
+        self.data = self.data[:0]
 
 
-def block_in_strips(block: ResBlock, x: Tensor, z: Tensor, strip: int) -> Tensor:
-    """A residual block; without a convolution in its skip it overwrites x."""
-    h = convolved(block.conv1, activated(block.norm1, x, z, strip), x.shape[-2], strip)
-    out = x if isinstance(block.skip, nn.Identity) else None
-    rows = activated(block.norm2, h, z, strip)
-    return convolved(
-        block.conv2, rows, x.shape[-2], strip, lambda a, b: block.skip(x[:, :, a:b]), out
-    )
+Keep = Callable[[Shape, Tensor], Map]  # a new map of that shape, of the type of a tensor
 
 
-def convolved(
-    conv: nn.Conv2d,
-    rows: Rows,
-    height: int,
-    strip: int,
-    more: Rows | None = None,
-    out: Tensor | None = None,
-) -> Tensor:
-    """A 3 x 3 convolution of `rows`, plus `more`, written into `out`, or into a new tensor."""
-    for first, last in strips(height, strip):
-        low, high = max(first - 1, 0), min(last + 1, height)
-        edges = (1, 1, 1 - (first - low), 1 - (high - last))  # left, right, above, below
-        made = F.conv2d(F.pad(rows(low, high), edges), conv.weight, conv.bias)
-        if more is not None:
-            made = made + more(first, last)
-        if out is None:
-            shape = (made.shape[0], made.shape[1], height, made.shape[3])
-            out = made.new_empty(shape).to(memory_format=torch.channels_last)
-        out[:, :, first:last] = made
-    assert out is not None
-    return out
+@dataclass(frozen=True)
+class Strips:
+    """How an autoencoder is walked: where whole activations stand, and how large a strip is."""
+
+    keep: Keep = Held
+    pixels: int = PIXELS
+
+    def decode(self, autoencoder: Autoencoder, latent: Tensor) -> Tensor:
+        """What `autoencoder.decode(latent)` gives, (B, C, h, w) -> (B, 3, H, W)."""
+        decoder = autoencoder.decoder
+        z = latent / autoencoder.config.scale
+        start = Held.of(autoencoder.post_quant_conv(z))
+        x = self.convolved(decoder.conv_in, start.read, start.shape)
+        for level in [decoder.mid, *decoder.up]:
+            x = self.level(level, x, z)
+        return self.last(decoder.conv_out, decoder.norm_out, x, z)
+
+    def encode(self, autoencoder: Autoencoder, picture: Tensor) -> Tensor:
+        """What `autoencoder.encode(picture)` gives, (B, 3, H, W) -> (B, C, h, w); the picture may
+        be of a wider type than the weights.
+        """
+        encoder = autoencoder.encoder
+        dtype = encoder.conv_in.weight.dtype
+        shape: Shape = (*picture.shape,)
+        x = self.convolved(encoder.conv_in, lambda a, b: picture[:, :, a:b].to(dtype), shape)
+        for level in [*encoder.down, encoder.mid]:
+            x = self.level(level, x, None)
+        moments = self.last(encoder.conv_out, encoder.norm_out, x, None)
+        mean, _ = autoencoder.posterior(autoencoder.quant_conv(moments))
+        return mean * autoencoder.config.scale
+
+    def last(self, conv: nn.Conv2d, norm: nn.Module, x: Map, z: Tensor | None) -> Tensor:
+        """The norm and the convolution at the end, whose result is small and held."""
+        rows = self.activated(norm, x, z)
+        made = Strips(Held, self.pixels).convolved(conv, rows, x.shape)
+        x.free()
+        assert isinstance(made, Held)
+        return made.data
+
+    def level(self, level: Level, x: Map, z: Tensor | None) -> Map:
+        """One resolution and the step to the next."""
+        for j, block in enumerate(level.res):
+            x = self.block(block, x, z)
+            if j < len(level.attn):
+                self.attention(level.attn[j], x, z)
+        if level.resample is None:
+            return x
+        conv = level.resample.conv
+        batch, channels, height, width = x.shape
+        if conv.stride[0] == 2:
+            made = self.convolved(conv, x.read, x.shape)
+        else:
+            made = self.convolved(conv, doubled(x), (batch, channels, 2 * height, 2 * width))
+        x.free()
+        return made
+
+    def block(self, block: ResBlock, x: Map, z: Tensor | None) -> Map:
+        """A residual block; without a convolution in its skip it overwrites x."""
+        h = self.convolved(block.conv1, self.activated(block.norm1, x, z), x.shape)
+        rows = self.activated(block.norm2, h, z)
+        plain = isinstance(block.skip, nn.Identity)
+        made = self.convolved(
+            block.conv2, rows, h.shape, lambda a, b: block.skip(x.read(a, b)), x if plain else None
+        )
+        for each in (h,) if plain else (h, x):
+            each.free()
+        return made
+
+    def attention(self, attn: PixelAttention, x: Map, z: Tensor | None) -> None:
+        """Attention written over x. Keys and values stand whole: they are of the coarsest
+        resolution.
+        """
+        rows = self.normed(attn.norm, x, z)
+        parts = [self.pixels_of(rows(a, b)) for a, b in self.strips(x.shape)]
+        k, v = (torch.cat([layer(part) for part in parts], dim=1) for layer in (attn.k, attn.v))
+        del parts
+        keys = split(k, 1), split(v, 1)
+        for first, last in self.strips(x.shape):
+            q = attn.q(self.pixels_of(rows(first, last)))
+            y = attn.out(attend(split(q, 1), *keys))
+            old = x.read(first, last)
+            x.write(first, old + y.transpose(1, 2).reshape(old.shape))
+
+    @staticmethod
+    def pixels_of(rows: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, H * W, C)."""
+        return rows.flatten(2).transpose(1, 2)
+
+    def convolved(
+        self,
+        conv: nn.Conv2d,
+        rows: Rows,
+        shape: Shape,
+        more: Rows | None = None,
+        out: Map | None = None,
+    ) -> Map:
+        """A 3 x 3 convolution of `rows`, all of them of `shape`, plus `more`, written into `out`,
+        or into a new map. One of stride 2 looks to the right and below alone (`Downsample`).
+        """
+        batch, _, height, width = shape
+        stride = conv.stride[0]
+        before = 1 if stride == 1 else 0
+        size: Shape = (batch, conv.out_channels, height // stride, width // stride)
+        made = self.keep(size, conv.weight) if out is None else out
+        for first, last in self.strips(size):
+            start, end = first * stride - before, (last - 1) * stride + 3 - before
+            low, high = max(start, 0), min(end, height)
+            edges = (before, 1, low - start, end - high)  # left, right, above, below
+            part = F.conv2d(F.pad(rows(low, high), edges), conv.weight, conv.bias, stride)
+            made.write(first, part if more is None else part + more(first, last))
+        return made
+
+    def activated(self, norm: nn.Module, x: Map, z: Tensor | None) -> Rows:
+        """SiLU of a norm of x, for any rows."""
+        rows = self.normed(norm, x, z)
+        return lambda first, last: F.silu(rows(first, last), inplace=True)
+
+    def normed(self, norm: nn.Module, x: Map, z: Tensor | None) -> Rows:
+        """A norm of x, for any rows."""
+        plain = norm.norm if isinstance(norm, SpatialNorm) else norm
+        mean, deviation = self.statistics(x, plain.num_groups, plain.eps)
+        weight = plain.weight.float() / deviation  # (B, C)
+        bias = plain.bias.float() - mean * weight
+
+        def rows(first: int, last: int) -> Tensor:
+            part = x.read(first, last)
+            dtype = part.dtype
+            part = torch.addcmul(bias[..., None, None], part, weight[..., None, None]).to(dtype)
+            if not isinstance(norm, SpatialNorm):
+                return part
+            assert z is not None
+            factor = x.shape[-1] // z.shape[-1]
+            told = repeated(lambda a, b: z[:, :, a:b], factor, norm.scale, norm.shift)
+            scale, shift = told(first, last).chunk(2, dim=1)
+            return torch.addcmul(shift, part, scale)
+
+        return rows
+
+    def statistics(self, x: Map, groups: int, eps: float) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of every channel's group (B, C), float32.
+
+        The moments of the strips are put together as they come (Chan, Golub & LeVeque 1983).
+        """
+        count, mean, scatter = 0, torch.zeros(()), torch.zeros(())
+        for first, last in self.strips(x.shape):
+            part = x.read(first, last).float().unflatten(1, (groups, -1))
+            size = part[0, 0].numel()
+            variance, centre = torch.var_mean(part, dim=(2, 3, 4), correction=0)
+            if not count:
+                mean, scatter = torch.zeros_like(centre), torch.zeros_like(centre)
+            shift, total = centre - mean, count + size
+            scatter = scatter + variance * size + shift.square() * (count * size / total)
+            mean, count = mean + shift * (size / total), total
+        deviation = (scatter / count + eps).sqrt()
+        each = x.shape[1] // groups
+        return mean.repeat_interleave(each, 1), deviation.repeat_interleave(each, 1)
+
+    def strips(self, shape: Shape) -> Iterator[tuple[int, int]]:
+        """First and last row of every strip."""
+        height, width = shape[2:]
+        strip = max(self.pixels // width, 1)
+        return ((first, min(first + strip, height)) for first in range(0, height, strip))
 
 
-def activated(norm: nn.Module, x: Tensor, z: Tensor, strip: int) -> Rows:
-    """SiLU of a norm of x, for any rows."""
-    plain = norm.norm if isinstance(norm, SpatialNorm) else norm
-    mean, deviation = statistics(x, plain.num_groups, plain.eps, strip)
-    weight = plain.weight.float() / deviation  # (B, C)
-    bias = plain.bias.float() - mean * weight
-    told = [layer(z) for layer in (norm.scale, norm.shift)] if plain is not norm else []
-    factor = x.shape[-1] // z.shape[-1]
-
-    def rows(first: int, last: int) -> Tensor:
-        part = torch.addcmul(bias[..., None, None], x[:, :, first:last], weight[..., None, None])
-        part = part.to(x.dtype)
-        if told:
-            scale, shift = (spread(each, factor, first, last) for each in told)
-            part = torch.addcmul(shift, part, scale)
-        return F.silu(part, inplace=True)
-
-    return rows
-
-
-def statistics(x: Tensor, groups: int, eps: float, strip: int) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of every channel's group (B, C), float32."""
-
-    def mean_of(value: Callable[[Tensor], Tensor]) -> Tensor:
-        total = torch.zeros(len(x), groups, device=x.device)
-        for first, last in strips(x.shape[-2], strip):
-            part = x[:, :, first:last].float().unflatten(1, (groups, -1))
-            total += value(part).sum(dim=(2, 3, 4))
-        return total / (x[0].numel() / groups)
-
-    mean = mean_of(lambda part: part)
-    variance = mean_of(lambda part: (part - mean[..., None, None, None]).square())
-    count = x.shape[1] // groups
-    deviation = (variance + eps).sqrt()
-    return mean.repeat_interleave(count, 1), deviation.repeat_interleave(count, 1)
-
-
-def doubled(x: Tensor) -> Rows:
+def doubled(x: Map) -> Rows:
     """x at twice its sides by repetition, for any rows."""
-    return lambda first, last: spread(x, 2, first, last)
+    return repeated(x.read, 2)
 
 
-def spread(x: Tensor, factor: int, first: int, last: int) -> Tensor:
-    """The rows of x at `factor` times its sides by repetition."""
-    start = first // factor
-    part = x[:, :, start : -(-last // factor)]
-    part = F.interpolate(part, scale_factor=float(factor), mode="nearest")
-    return part[:, :, first - start * factor : last - start * factor]
+def repeated(rows: Rows, factor: int, *layers: nn.Module) -> Rows:
+    """Rows at `factor` times their sides by repetition, through each of the layers side by side."""
 
+    def made(first: int, last: int) -> Tensor:
+        start = first // factor
+        part = rows(start, -(-last // factor))
+        if layers:
+            part = torch.cat([layer(part) for layer in layers], dim=1)
+        part = F.interpolate(part, scale_factor=float(factor), mode="nearest")
+        return part[:, :, first - start * factor : last - start * factor]
 
-def strips(height: int, strip: int) -> Iterator[tuple[int, int]]:
-    """First and last row of every strip."""
-    return ((first, min(first + strip, height)) for first in range(0, height, strip))
+    return made

@@ -1,6 +1,6 @@
 """Pictures <-> tensors: the latents, masks and hints of a batch's canvases, and pixels again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bluerider.images import Canvas, composite, from_array, padded, to_array
-from bluerider.nets.strips import decode_in_strips
+from bluerider.nets.autoencoder import Autoencoder
+from bluerider.nets.strips import Strips
 from bluerider.pipeline.batch import Batch
 from bluerider.pipeline.parts import Parts
+from bluerider.pipeline.scratch import Scratch
 from bluerider.request import Request
 
 Array = NDArray[np.float32]
@@ -56,8 +58,17 @@ def encode(parts: Parts, batch: Batch, *, blanked: bool = False) -> Tensor:
         masks, _ = mask_pixels(parts, batch)
         pictures = pictures * (masks == 0)
     with parts.using("autoencoder") as autoencoder:
-        latent = autoencoder.encode(pictures.to(parts.dtype)).float()
+        latent = read_pictures(parts, autoencoder, pictures).float()
     return latent[rows]
+
+
+def read_pictures(parts: Parts, autoencoder: Autoencoder, pictures: Tensor) -> Tensor:
+    """The latents of pictures (b, 3, H, W); with memory low one by one and in strips."""
+    if not parts.low:
+        return autoencoder.encode(pictures.to(parts.dtype))
+    with Scratch() as scratch:
+        strips = Strips(scratch.keep)
+        return torch.cat([strips.encode(autoencoder, one[None]) for one in pictures])
 
 
 def mask_cells(parts: Parts, batch: Batch) -> Tensor:
@@ -92,14 +103,20 @@ def develop(parts: Parts, batch: Batch, latent: Tensor) -> list[Image.Image]:
     Raises BlueriderError where a value is no number.
     """
     with parts.using("autoencoder") as autoencoder:
-        latent = latent.to(parts.dtype)
-        if parts.low:
-            each = [decode_in_strips(autoencoder, one[None]).float() for one in latent]
-            painted = torch.cat(each)
-        else:
-            painted = autoencoder.decode(latent).float()
-    arrays = painted.movedim(1, -1).cpu().numpy()  # (B, H, W, 3)
-    return [finished(*each) for each in zip(batch.requests, batch.canvases, arrays, strict=True)]
+        painted = paint(parts, autoencoder, latent.to(parts.dtype))
+        pairs = zip(batch.requests, batch.canvases, painted, strict=True)
+        return [finished(*each) for each in pairs]
+
+
+def paint(parts: Parts, autoencoder: Autoencoder, latent: Tensor) -> Iterator[Array]:
+    """Latents -> pictures (H, W, 3); with memory low one by one and in strips."""
+    if not parts.low:
+        yield from autoencoder.decode(latent).float().movedim(1, -1).cpu().numpy()
+        return
+    with Scratch() as scratch:
+        for one in latent:
+            made = Strips(scratch.keep).decode(autoencoder, one[None])
+            yield made[0].float().movedim(0, -1).cpu().numpy()
 
 
 def finished(request: Request, canvas: Canvas, painted: Array) -> Image.Image:

@@ -15,6 +15,7 @@ from bluerider.training.tuning import identifier, run, teach
 from bluerider.training.tuning.cache import identity
 from bluerider.training.tuning.classes import Wanted, class_pictures, listed, prompts_of
 from bluerider.training.tuning.draws import HALVES
+from bluerider.training.tuning.forecast import Forecast, Forecaster
 from bluerider.training.tuning.ledger import Advance
 from bluerider.training.tuning.run import Asked, Say
 
@@ -102,9 +103,11 @@ class Run(run.Run):
             rows["prior"].add(words, 1, embedding=embedding)
         if plan.class_weight and "decoder" in rows and plan.class_pictures:
             files, words = self._class_files(prompts, self.told("painting the class"))
-            frames = teach.class_frames(files, self.learned.framing)
+            shapes = school.shapes
+            frames = teach.class_frames(files, self.learned.framing, shapes)
+            words = [word for word in words for _ in shapes]
             made = teach.encode_pictures(school, frames, self.told("reading the class"))
-            rows["decoder"].add(words, 1, frames, **made)
+            rows["decoder"].add(words, len(shapes), frames, **made)
         return rows
 
     def _class_files(
@@ -120,6 +123,14 @@ class Run(run.Run):
         load = lambda: Pipeline(self.files, device=self.device.type)  # noqa: E731
         found = class_pictures(wanted, load, folder, tell)
         return found, [prompts[i % len(prompts)] for i in range(count)]
+
+    def forecast(self) -> Forecast:
+        plan = self.plan
+        painted = plan.class_pictures * len(self.school.shapes)
+        sizes = {"prior": plan.class_embeddings, "decoder": painted}
+        counts = [sizes[part] for part in sizes if part in plan.trained]
+        more = max(counts, default=0) if plan.class_weight else 0
+        return Forecaster(self.school, paints=more > 0, more=more).forecast()
 
     def prompts(self) -> dict[str, Sequence[str]]:
         """The subject, its class alone (drift), something else (bleed)."""

@@ -4,11 +4,18 @@ A pass on PyTorch's meta device computes shapes only, so activations are counted
 any size and in no time.
 """
 
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 OPTIMISERS = {"adamw": 8, "adamw8bit": 2, "sgd": 0}  # bytes of state a trained parameter
 MASTER = 4  # bytes of a trained parameter, of its gradient and of its average: all in float32
@@ -50,11 +57,17 @@ class Estimate:
 
 
 def estimate(
-    parts: Sequence[Part], *, optimiser: str = "adamw", averaged: bool = False, activations: int = 0
+    parts: Sequence[Part],
+    *,
+    optimiser: str = "adamw",
+    averaged: bool = False,
+    activations: int = 0,
+    copies: int = 0,
 ) -> Estimate:
     """Weights, gradients, optimiser, moving average and activations in bytes.
 
-    `activations` is `saved_bytes` of one pass of one batch as it will be trained.
+    `activations` is `saved_bytes` of one pass of one batch as it will be trained, `copies` what
+    weights take once more in the numbers of the step, where these are others.
     """
     trained = sum(part.trained for part in parts)
     frozen = sum((part.parameters - part.trained) * part.width for part in parts)
@@ -64,6 +77,7 @@ def estimate(
         "gradients": trained * MASTER,
         f"optimiser ({optimiser})": trained * OPTIMISERS[optimiser],
         "moving average": trained * MASTER if averaged else 0,
+        "copies of weights": copies,
         "activations": activations,
     }
     return Estimate(rows={name: size for name, size in rows.items() if size})
@@ -89,6 +103,47 @@ def saved_bytes(forward: Callable[[], Tensor], weights: Sequence[Tensor] = ()) -
     with saved_tensors_hooks(count, lambda tensor: tensor):
         forward()
     return total
+
+
+class Fused(TorchFunctionMode):
+    """Attention as a GPU's fused kernels keep it: what goes in and what comes out, not the weights
+    between. PyTorch's own choice on the meta device is the plain form, which a CPU trains with.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is F.scaled_dot_product_attention and kwargs.get("attn_mask") is None:
+            fused = torch.ops.aten._scaled_dot_product_efficient_attention
+            return fused(*args[:3], None, True)[0]
+        return func(*args, **kwargs)
+
+
+class Peak(TorchDispatchMode):
+    """While it is on, `most` is the most bytes that were made and not yet let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live: dict[int, int] = {}
+        self.now = self.most = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor) and id_of(tensor) not in self.live:
+                storage = tensor.untyped_storage()
+                self.live[id_of(tensor)] = storage.nbytes()
+                self.now += storage.nbytes()
+                self.most = max(self.most, self.now)
+                weakref.finalize(storage, self.let_go, id_of(tensor))
+        return made
+
+    def let_go(self, known: int) -> None:
+        """A storage is gone."""
+        self.now -= self.live.pop(known)
 
 
 def id_of(tensor: Tensor) -> int:

@@ -248,6 +248,16 @@ def read_about(said: Mapping[str, str]) -> dict[str, Any]:
     return decoded(said.get(ABOUT))
 
 
+def read_said(path: Path) -> dict[str, Any]:
+    """What we wrote of a file, without reading its tensors. Raises WeightsError."""
+    read_header(path)
+    try:
+        with safe_open(path, "pt") as file:
+            return read_about(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: cannot be read ({str(error)[:80]})") from None
+
+
 def write_lora(
     path: Path,
     factors: Mapping[str, Mapping[str, Factors]],
@@ -255,9 +265,10 @@ def write_lora(
     *,
     about: Mapping[str, Any],
     style: str = "peft",
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = torch.float32,
 ) -> None:
-    """Write corrections, whole or not at all, in the names of `peft` or `kohya`.
+    """Write corrections, whole or not at all, in the names of `peft` or `kohya`, as `dtype` or in
+    the type they have.
 
     PEFT's readers take alpha for the rank where none is said, so it is folded into `up` there.
     Raises BlueriderError when the disk fails.
@@ -271,13 +282,13 @@ def write_lora(
             ranks.add(rank := len(down))
             if style == "kohya":
                 stem = f"{PREFIXES[part][1]}_{name.replace('.', '_')}"
-                tensors[f"{stem}.lora_down.weight"] = down.to(dtype)
-                tensors[f"{stem}.lora_up.weight"] = up.to(dtype)
+                tensors[f"{stem}.lora_down.weight"] = down.to(dtype or down.dtype)
+                tensors[f"{stem}.lora_up.weight"] = up.to(dtype or up.dtype)
                 tensors[f"{stem}.alpha"] = torch.tensor(float(alpha))
             else:
                 stem = f"{PREFIXES[part][0]}.{name}"
-                tensors[f"{stem}.lora_A.weight"] = down.to(dtype)
-                tensors[f"{stem}.lora_B.weight"] = (up * (alpha / rank)).to(dtype)
+                tensors[f"{stem}.lora_A.weight"] = down.to(dtype or down.dtype)
+                tensors[f"{stem}.lora_B.weight"] = (up * (alpha / rank)).to(dtype or up.dtype)
     metadata = {"format": "pt", ABOUT: json.dumps(dict(about), ensure_ascii=False)}
     if style == "kohya":
         metadata |= {"ss_network_module": "networks.lora", "ss_network_dim": str(max(ranks))}

@@ -206,7 +206,7 @@ def read_clip(folder: Path, clip: Path | None) -> Iterator[tuple[str, Source]]:
     if clip is None and not home.is_dir():
         raise InputError(
             f"{folder}: the files of Kandinsky 2.1 lack CLIP ViT-L/14, which its prior reads with; "
-            "put its folder there as clip/, or give it to `bluerider convert` as --clip FOLDER "
+            "put its folder there as clip/, or give it as --clip FOLDER "
             "(openai/clip-vit-large-patch14, or kandinsky-community/kandinsky-2-1-prior)"
         )
     if home.is_file():

@@ -67,5 +67,27 @@ def test_what_is_left_out_is_left_out_as_often_as_asked() -> None:
     assert np.abs(drop.mean(0) - (0.3, 0.6)).max() <= 0.05
 
 
+def test_a_batch_has_one_shape_in_both_halves() -> None:
+    """Three pictures, two of them wide; each of the class is there in both shapes."""
+    wide, tall = (4, 2, 6), (4, 6, 2)
+    made = source(
+        2,
+        order=(Order([1] * 3, seed=0, group=2, buckets=[0, 1, 0]), Order([1] * 5, seed=1)),
+        rows=([[0], [1], [2]], [[3 + 2 * i, 4 + 2 * i] for i in range(5)]),
+        shape=(),
+        shapes=[wide, tall, wide, *[wide, tall] * 5],
+        masks=True,
+    )
+    seen, others = set(), set()
+    for j in range(0, 40, 2):
+        draw = made.draw(0, j)
+        shapes = {made.shapes[int(row)] for row in draw.row}
+        assert shapes == {tuple(draw.noise.shape[1:])}
+        assert draw.mask is not None and draw.mask.shape[2:] == draw.noise.shape[2:]
+        seen |= set(draw.row[:2].tolist())
+        others |= set(draw.row[2:].tolist())
+    assert seen == {0, 1, 2} and others == set(range(3, 13))
+
+
 def test_another_seed_draws_otherwise() -> None:
     assert not torch.equal(source(2).draw(0, 0).noise, source(2).draw(1, 0).noise)

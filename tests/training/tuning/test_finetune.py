@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from bluerider.cli.main import main
 from bluerider.errors import InputError
 from bluerider.nets.lora import inject
 from bluerider.pipeline import Pipeline
@@ -204,3 +205,26 @@ def test_dreambooth_needs_class_pictures_where_a_model_only_repaints(
         train(tmp_path / "run", model=model)
     result = train(tmp_path / "run", "steps=1", "class_weight=0", model=model)
     assert kept(result) == {"prior", "unet"}
+
+
+def test_a_dry_run_shows_pictures_and_memory_and_writes_nothing(
+    tiny: Any, captioned: Path, tmp_path: Path, capsys: Any
+) -> None:
+    out = tmp_path / "run"
+    flags = ["--model", str(tiny("kandinsky-2.2")), "--part", "decoder", "--out", str(out)]
+    assert main(["finetune", str(captioned), *flags, "--dry-run", "size=64"]) == 0
+    told = capsys.readouterr().out
+    assert "disc on white" in told and "the most at once" in told
+    assert not out.exists()
+
+
+def test_mirrored_variants_are_encoded_apart(tiny: Any, captioned: Path, tmp_path: Path) -> None:
+    def keys(*changes: str) -> list[str]:
+        given = {"model": str(tiny("kandinsky-2.2")), "parts": ["decoder"], "device": "cpu"}
+        wanted = Studies(
+            data=captioned, out=tmp_path / "run", changes=[*SHORT, "variants=2", *changes], **given
+        )
+        frames = Run(wanted, lambda line: None, lambda *a: None).school.frames()
+        return [str(frame.key) for frame in frames]
+
+    assert len(set(keys("flip=true"))) == 8 and len(set(keys())) == 4

@@ -20,7 +20,7 @@ from bluerider.cli.guide.tables import (
 from bluerider.cli.painting import say
 from bluerider.errors import InputError
 from bluerider.guide.vocabulary import ASPECTS, DIRECTIONS, TYPES
-from bluerider.request import check_choice, check_whole
+from bluerider.request import check_choice, check_number, check_whole
 
 if TYPE_CHECKING:
     from bluerider.guide.index import Guide
@@ -106,6 +106,8 @@ def list_records(
     kind: Type,
     where: Annotated[Text, option("A condition on fields.", "EXPR")] = None,
     sort: Annotated[Text, option("A field; -date is newest first.", "FIELD")] = None,
+    effect: Annotated[Text, option("Modifiers said to do this: contrast:up.", "ASPECT:WAY")] = None,
+    uses: Annotated[Text, option("What uses this record.", "ID")] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """List the records of a type, those that meet a condition where one is given.
@@ -113,11 +115,16 @@ def list_records(
     bluerider guide list model --where 'open_weights and "inpaint" in supports' --sort -date
 
     bluerider guide list product --where 'state == "closed"'
+
+    bluerider guide list prompt-modifier --effect contrast:up
+
+    bluerider guide list pattern --uses technique/bm25
     """
     check_choice("type", kind, TYPES)
+    wanted = effect_of(effect, kind) if effect is not None else None
     from bluerider.guide.views import listed
 
-    rows = listed(opened(), kind, where, sort)
+    rows = listed(opened(), kind, where, sort, wanted, uses)
     if as_json:
         give(rows)
         return
@@ -125,16 +132,35 @@ def list_records(
     table(("id", "title", "date", "status"), cells, f"no {kind} meets that")
 
 
+def effect_of(text: str, kind: str) -> tuple[str, str]:
+    """An aspect and a direction from "contrast:up". Raises InputError."""
+    if kind != "prompt-modifier":
+        raise InputError(f"effect: a {kind} has none; bluerider guide list prompt-modifier")
+    aspect, _, direction = text.partition(":")
+    check_choice("effect", aspect, ASPECTS)
+    check_choice(f"effect {aspect}:", direction, DIRECTIONS)
+    return aspect, direction
+
+
 @app.command("modifiers")
 def modifiers(
     aspect: Annotated[Text, option(", ".join(ASPECTS) + ".", "NAME")] = None,
     direction: Annotated[Text, option(", ".join(DIRECTIONS) + ".", "NAME")] = None,
+    max_content_shift: Annotated[
+        Text, option("Only words measured to spoil at most this share of subjects, 0-1.", "SHARE")
+    ] = None,
+    model: Annotated[str, option("Measured on this model (murnau).", "NAME")] = "murnau",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Words that are said to change an aspect of a picture, and who says so.
 
     bluerider guide modifiers --aspect contrast --direction up
+
+    bluerider guide modifiers --aspect brightness --max-content-shift 0.1
     """
+    shift = values.number("max-content-shift", max_content_shift)
+    if shift is not None:
+        check_number("max-content-shift", shift, 0.0, 1.0)
     for name, given, known in (
         ("aspect", aspect, ASPECTS),
         ("direction", direction, DIRECTIONS),
@@ -143,7 +169,7 @@ def modifiers(
             check_choice(name, given, known)
     from bluerider.guide.views import modifiers as said
 
-    found = list(said(opened(), aspect, direction))
+    found = list(said(opened(), aspect, direction, shift, model))
     if as_json:
         give(
             [

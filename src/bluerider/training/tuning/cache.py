@@ -19,6 +19,7 @@ from bluerider.errors import BlueriderError
 from bluerider.weights.net import Source
 from bluerider.weights.store import home, write_whole
 
+BATCH = 8  # pictures encoded together
 BLOCKS, BLOCK = 256, 4096  # what is read of a large file to know it again
 SMALL = 64 * 2**20
 
@@ -53,26 +54,36 @@ def encoded(
     encode: Callable[[Tensor], dict[str, Tensor]],
     maker: str,
     tell: Callable[[float], None],
-    batch: int = 8,
-) -> dict[str, Tensor]:
-    """`encode` of every picture (B, 3, H, W) in [-1, 1] as rows of tensors; `maker` says what
-    network and settings made them. What was made before is read.
+    batch: int = BATCH,
+) -> dict[str, list[Tensor]]:
+    """`encode` of every picture (B, 3, H, W) in [-1, 1] as rows; `maker` says what network and
+    settings made them. What was made before is read.
     """
     keys = [hashlib.sha256(json.dumps([maker, f.key]).encode()).hexdigest() for f in frames]
     places = [home() / "encoded" / f"{key}.safetensors" for key in keys]
     found = [kept(place) for place in places]
     missing = [i for i, one in enumerate(found) if one is None]
+    done = 0
     for start in range(0, len(missing), batch):
-        chosen = missing[start : start + batch]
-        pictures = torch.stack([pixels(frames[i].open()) for i in chosen])
-        with torch.inference_mode():
-            made = encode(pictures)
-        for place, index in enumerate(chosen):
-            found[index] = {name: v[place].float().cpu().clone() for name, v in made.items()}
-            keep(places[index], found[index])
-        tell((start + len(chosen)) / len(missing))
+        opened = [(i, pixels(frames[i].open())) for i in missing[start : start + batch]]
+        for same in by_shape(opened):
+            with torch.inference_mode():
+                made = encode(torch.stack([picture for _, picture in same]))
+            for place, (index, _) in enumerate(same):
+                found[index] = {name: v[place].float().cpu().clone() for name, v in made.items()}
+                keep(places[index], found[index])
+        done += len(opened)
+        tell(done / len(missing))
     rows = [one for one in found if one is not None]
-    return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def by_shape(opened: Sequence[tuple[int, Tensor]]) -> list[list[tuple[int, Tensor]]]:
+    """Numbered pictures in groups of one shape."""
+    groups: dict[tuple[int, ...], list[tuple[int, Tensor]]] = {}
+    for one in opened:
+        groups.setdefault(tuple(one[1].shape), []).append(one)
+    return list(groups.values())
 
 
 def kept(path: Path) -> dict[str, Tensor] | None:

@@ -43,11 +43,17 @@ class Source:
     drop: tuple[float, float]
     blurs: bool = False
     masks: bool = False
+    shapes: Sequence[tuple[int, ...]] = ()  # of each row, where they are of several
 
     def draw(self, seed: int, first: int) -> Draw:
-        """The micro-batch whose samples are `first`, `first` + 1, ... of either half."""
+        """The micro-batch whose samples are `first`, `first` + 1, ... of either half; all of it
+        has the shape of its first sample.
+        """
+        shape = self.shape
+        if self.shapes:
+            shape = self.shapes[self.rows[0][self.order[0][first]][0]]
         made = [
-            self.sample(seed, half, first + i)
+            self.sample(seed, half, first + i, shape)
             for half in range(len(self.rows))
             for i in range(self.batch)
         ]
@@ -62,17 +68,19 @@ class Source:
         )
 
     def sample(
-        self, seed: int, half: int, index: int
+        self, seed: int, half: int, index: int, shape: tuple[int, ...]
     ) -> tuple[int, int, np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None]:
         """Row, time, noise, spread, drops and mask of one sample."""
         rng = np.random.default_rng((seed, self.part, half, index))
         variants = self.rows[half][self.order[half][index]]
+        if self.shapes:
+            variants = [row for row in variants if self.shapes[row] == shape]
         row = variants[int(rng.integers(len(variants)))]
         t = int(rng.integers(self.levels))
         drop = rng.random(2) < np.array(self.drop)
-        noise = rng.standard_normal(self.shape, np.float32)
-        blur = rng.standard_normal(self.shape, np.float32) if self.blurs else None
-        mask = random_mask(rng, *self.shape[1:]) if self.masks else None
+        noise = rng.standard_normal(shape, np.float32)
+        blur = rng.standard_normal(shape, np.float32) if self.blurs else None
+        mask = random_mask(rng, *shape[1:]) if self.masks else None
         return row, t, noise, blur, drop, mask
 
 

@@ -11,6 +11,36 @@ from bluerider.diffusion.schedule import Schedule
 from bluerider.training.tuning.draws import Draw
 
 
+class Shelves(nn.Module):
+    """Rows of several shapes, a table for each shape; rows that are asked for together have one."""
+
+    def __init__(self, rows: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.shapes = [tuple(row.shape) for row in rows]
+        kinds = sorted(set(self.shapes))
+        self.shelf = [kinds.index(shape) for shape in self.shapes]
+        place = torch.zeros(len(rows), dtype=torch.long)
+        for i in range(len(kinds)):
+            same = [j for j, shelf in enumerate(self.shelf) if shelf == i]
+            self.register_buffer(
+                f"table{i}", torch.stack([rows[j] for j in same]), persistent=False
+            )
+            place[same] = torch.arange(len(same))
+        self.register_buffer("place", place, persistent=False)
+
+    def __getitem__(self, row: Tensor) -> Tensor:
+        """The rows (N, ...) of these numbers (N,)."""
+        table: Tensor = getattr(self, f"table{self.shelf[int(row[0])]}")
+        return table[self.place[row]]
+
+
+def shelved(rows: Sequence[Tensor] | Tensor | None) -> Tensor | Shelves | None:
+    """Rows as one table where they have one shape."""
+    if rows is None or isinstance(rows, Tensor):
+        return rows
+    return torch.stack(list(rows)) if len({row.shape for row in rows}) == 1 else Shelves(rows)
+
+
 class Lesson(nn.Module, ABC):
     """Clean samples, what the network is told of each, and the loss of its answer.
 
@@ -23,9 +53,9 @@ class Lesson(nn.Module, ABC):
         net: nn.Module,
         schedule: Schedule,
         told: Sequence[nn.Module],
-        x0: Tensor,
+        x0: Sequence[Tensor] | Tensor,
         *,
-        spread: Tensor | None = None,
+        spread: Sequence[Tensor] | Tensor | None = None,
         gamma: float = 0.0,
         variance: bool = False,
         absolute: bool = False,
@@ -35,8 +65,11 @@ class Lesson(nn.Module, ABC):
         self.net, self.told, self.schedule = net, nn.ModuleList(told), schedule
         self.beside = beside
         self.terms = {"gamma": gamma, "variance": variance, "absolute": absolute}
-        self.register_buffer("x0", x0, persistent=False)
-        self.register_buffer("spread", spread, persistent=False)
+        for name, table in (("x0", shelved(x0)), ("spread", shelved(spread))):
+            if isinstance(table, Shelves):
+                self.add_module(name, table)
+            else:
+                self.register_buffer(name, table, persistent=False)
 
     @abstractmethod
     def ask(self, x: Tensor, t: Tensor, told: tuple[Tensor, ...]) -> Tensor:

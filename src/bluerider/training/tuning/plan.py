@@ -28,7 +28,7 @@ CHOICES = {
     "loss": ("l2", "l1"),
     "variance": ("auto", "on", "off"),
     "decoder_condition": ("auto", "true", "prior", "mix"),
-    "crop": ("centre", "random"),
+    "crop": ("centre", "random", "bucket"),
     "strategy": ("auto", "ddp", "fsdp"),
 }
 
@@ -115,6 +115,7 @@ class Plan:
         return str(yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True))
 
 
+OF_PARTS = {each.name for each in fields(PartPlan)} - {each.name for each in fields(Plan)}
 LIMITS: dict[str, tuple[float, float]] = {
     "steps": (1, 10_000_000),
     "batch": (0, 4096),
@@ -188,7 +189,9 @@ def read_table(path: Path) -> dict[str, Any]:
 
 
 def change(table: dict[str, Any], text: str) -> dict[str, Any]:
-    """A table with one `key=value`, where a key may be `part.key`. Raises InputError."""
+    """A table with one `key=value`, where a key may be `part.key`; a key that only parts have is
+    set for every part. Raises InputError.
+    """
     key, sign, value = text.partition("=")
     if not sign or not key:
         raise InputError(f"{text!r}: KEY=VALUE is accepted, such as steps=300 or prior.rate=1e-4")
@@ -204,7 +207,11 @@ def change(table: dict[str, Any], text: str) -> dict[str, Any]:
     *above, last = key.split(".")
     if len(above) > 1:
         raise InputError(f"{text!r}: keys are KEY or PART.KEY")
-    return merged(table, {above[0]: {last: read}} if above else {last: read})
+    if above:
+        return merged(table, {above[0]: {last: read}})
+    if last in OF_PARTS:
+        return merged(table, {part: {last: read} for part in PARTS})
+    return merged(table, {last: read})
 
 
 def gathered(

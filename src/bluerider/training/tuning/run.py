@@ -24,6 +24,7 @@ from bluerider.training.subjects import SubjectSet
 from bluerider.training.tuning import keeper, teach
 from bluerider.training.tuning.cache import identity
 from bluerider.training.tuning.draws import Draws
+from bluerider.training.tuning.forecast import Forecast, Forecaster
 from bluerider.training.tuning.ledger import Advance, Ledger, Trackers
 from bluerider.training.tuning.lessons import Lesson
 from bluerider.training.tuning.loop import fit
@@ -158,6 +159,10 @@ class Run(ABC):
             "world size": plan.devices,
             **{name: getattr(plan, name) for name in FIXED},
         }
+
+    def forecast(self) -> Forecast:
+        """The memory that training will take."""
+        return Forecaster(self.school).forecast()
 
     def run(self) -> Path:
         """Train, and write what was learned; returns its place."""

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bluerider.diffusion.schedule import Schedule
 from bluerider.errors import InputError
-from bluerider.images import digest, open_picture
+from bluerider.images import digest, fit, open_picture
 from bluerider.pipeline import Pipeline
 from bluerider.pipeline.prior import imagine
 from bluerider.request import Request
@@ -27,7 +27,7 @@ from bluerider.training.tuning.cache import Frame, encoded, identity, keep, kept
 from bluerider.training.tuning.chosen import choose, recompute
 from bluerider.training.tuning.draws import Source
 from bluerider.training.tuning.inpainting import WIDENED, Blanked, Known, widen
-from bluerider.training.tuning.lessons import DecoderLesson, Lesson, PriorLesson
+from bluerider.training.tuning.lessons import DecoderLesson, Lesson, PriorLesson, Shelves
 from bluerider.training.tuning.plan import PARTS, Plan
 from bluerider.training.tuning.told import Cached, Spoken, Values
 from bluerider.weights.load import ModelFiles, whole
@@ -38,6 +38,7 @@ HOMES = {"prior": "prior", "decoder": "unet", "text_encoder": "text"}
 BATCH = 64
 FAITHFUL = 25  # prior steps, without guidance: samples of what the base believes
 Tell = Callable[[float], None]
+Made = dict[str, list[Tensor]]  # of pictures, by what it is: rows
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Rows:
         captions: Sequence[str],
         variants: int,
         frames: Sequence[Frame] = (),
-        **tensors: Tensor,
+        **tensors: Iterable[Tensor],
     ) -> None:
         """A half: `variants` rows a picture, pictures in order."""
         start, count = len(self.captions), len(captions)
@@ -62,12 +63,12 @@ class Rows:
         self.frames += frames
         rows = list(range(start, start + count))
         self.halves.append([rows[i : i + variants] for i in range(0, count, variants)])
-        for name, tensor in tensors.items():
-            self.tensors.setdefault(name, []).append(tensor)
+        for name, rows_of in tensors.items():
+            self.tensors.setdefault(name, []).extend(rows_of)
 
     def all(self, name: str) -> Tensor | None:
-        """A tensor of all rows."""
-        return torch.cat(self.tensors[name]) if name in self.tensors else None
+        """All rows as one tensor."""
+        return torch.stack(self.tensors[name]) if name in self.tensors else None
 
 
 @dataclass(kw_only=True)
@@ -115,9 +116,16 @@ class School:
         for index, (_, shot) in enumerate(self.learned.shots):
             for variant in range(self.plan.variants):
                 seed = (self.plan.seed, 1, index, variant)
-                key = [shot.sha256, *describe(framing), seed if framing.crop != "centre" else 0]
+                drawn = framing.crop == "random" or framing.flip
+                key = [shot.sha256, *describe(framing), seed if drawn else 0]
                 found.append(Frame(key, partial(framed, shot.path, framing, seed)))
         return found
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """The widths and heights in pixels that the pictures are brought to."""
+        framing = self.learned.framing
+        return sorted({framing.shape(shot.width, shot.height) for _, shot in self.learned.shots})
 
     def spread_out(self, values: Sequence[str]) -> list[str]:
         """A value for every frame, from one for every shot."""
@@ -134,7 +142,7 @@ def describe(framing: Framing) -> list[Any]:
     return [framing.size, framing.crop, framing.flip]
 
 
-def encode_pictures(school: School, frames: Sequence[Frame], tell: Tell) -> dict[str, Tensor]:
+def encode_pictures(school: School, frames: Sequence[Frame], tell: Tell) -> Made:
     """Latents and, where the model knows them, image embeddings of pictures."""
     files, device = school.files, school.device
     parts = ["autoencoder"] + (["image"] if "image" in files.parts else [])
@@ -152,10 +160,17 @@ def encode_pictures(school: School, frames: Sequence[Frame], tell: Tell) -> dict
         if log_variance is not None:
             made["spread"] = (0.5 * log_variance).exp() * scale
         if "image" in nets:
-            made["embedding"] = nets["image"](normalised(pictures, nets["image"].config))
+            made["embedding"] = nets["image"](normalised(middle(pictures), nets["image"].config))
         return made
 
     return encoded(frames, encode, maker, tell)
+
+
+def middle(pictures: Tensor) -> Tensor:
+    """The largest square in the middle of pictures, which is what a vision tower is shown."""
+    side = min(pictures.shape[-2:])
+    top, left = ((length - side) // 2 for length in pictures.shape[-2:])
+    return pictures[..., top : top + side, left : left + side]
 
 
 def class_embeddings(school: School, prompts: Sequence[str], tell: Tell) -> Tensor:
@@ -193,8 +208,8 @@ def imagined(
 
 
 def conditioned(
-    school: School, captions: Sequence[str], made: dict[str, Tensor], tell: Tell
-) -> tuple[list[str], int, dict[str, Tensor]]:
+    school: School, captions: Sequence[str], made: Made, tell: Tell
+) -> tuple[list[str], int, Made]:
     """The decoder's rows of the subject (captions, rows a picture, tensors): told the pictures'
     own embeddings, those that the untouched prior imagines for the captions, or each in turn.
 
@@ -208,10 +223,11 @@ def conditioned(
         return list(captions), plan.variants, made
     usual = school.files.defaults
     told = imagined(school, captions, usual.prior_steps, usual.prior_guidance, tell)
-    other = {**made, "embedding": told}
+    other = {**made, "embedding": list(told)}
     if wanted == "prior":
         return list(captions), plan.variants, other
-    both = {name: torch.stack([made[name], other[name]], 1).flatten(0, 1) for name in made}
+    pairs = {name: zip(made[name], other[name], strict=True) for name in made}
+    both = {name: [row for pair in each for row in pair] for name, each in pairs.items()}
     return [one for one in captions for _ in range(2)], 2 * plan.variants, both
 
 
@@ -238,6 +254,17 @@ def clip_words(tower: nn.Module, ids: Tensor, mask: Tensor) -> Values:
     return states, embedding, mask
 
 
+def prepared(net: nn.Module, school: School, part: str, generator: torch.Generator) -> nn.Module:
+    """A network with what trains of it chosen, and all that goes with its training."""
+    widens = part == "decoder" and school.widens
+    if widens:
+        widen(net["unet"], 2 * school.cells + 1)
+    choose(net, school.plan.part(part), generator, [WIDENED] if widens else [])
+    if school.plan.checkpointing:
+        recompute(net)
+    return net
+
+
 class Teacher:
     """Builds the lessons, with what trains chosen and everything frozen let go."""
 
@@ -254,14 +281,7 @@ class Teacher:
             school = self.school
             dtype = torch.float32 if school.plan.part(part).train == "full" else self.base
             net = whole(school.files.load(HOMES[part], dtype=dtype, device=school.device))
-            widens = part == "decoder" and school.widens
-            if widens:
-                widen(net["unet"], 2 * school.cells + 1)
-            new = [WIDENED] if widens else []
-            choose(net, school.plan.part(part), self.generator, new)
-            if school.plan.checkpointing:
-                recompute(net)
-            self.nets[part] = net
+            self.nets[part] = prepared(net, school, part, self.generator)
         return self.nets[part]
 
     def spoken(self, rows: Rows, part: str, tokenizer: str, read: Any, *, full: bool) -> nn.Module:
@@ -297,8 +317,7 @@ class Teacher:
     def decoder(self, rows: Rows) -> Lesson:
         """The decoder's lesson."""
         school = self.school
-        net, latent = self.net("decoder"), rows.all("latent")
-        assert latent is not None
+        net = self.net("decoder")
         schedule = Schedule(school.files.schedule("schedule", "ddpm"))  # with what it learned
         unet = net["unet"].config
         learned = unet.out_channels == 2 * school.cells
@@ -308,13 +327,13 @@ class Teacher:
             net,
             schedule,
             self.told(rows),
-            latent.to(school.device),
-            spread=rows.all("spread"),
+            rows.tensors["latent"],
+            spread=rows.tensors.get("spread"),
             gamma=school.plan.snr_gamma,
             variance=is_on,
             absolute=school.plan.loss == "l1",
             beside=self.beside(rows) if school.masked else None,
-        )
+        ).to(school.device)
 
     def beside(self, rows: Rows) -> nn.Module:
         """What an inpainting decoder is shown beside the noisy latent."""
@@ -368,14 +387,17 @@ def source(school: School, name: str, rows: Rows, lesson: Lesson) -> Source:
     """What a lesson's micro-batches are drawn from."""
     plan, part = school.plan, school.plan.part(name)
     seed = plan.seed
-    orders: list[Any] = [school.learned.order]
+    shapes = lesson.x0.shapes if isinstance(lesson.x0, Shelves) else []
+    group = plan.batch_of(name) if shapes else 1  # samples in a row of one shape
+    orders: list[Any] = [replace(school.learned, group=group).order]
     orders += [Order([1] * len(half), seed=seed + 1) for half in rows.halves[1:]]
     return Source(
         part=PARTS.index(name),
         batch=plan.batch_of(name),
         order=tuple(orders),
         rows=tuple(rows.halves),
-        shape=tuple(lesson.x0.shape[1:]),
+        shape=() if shapes else tuple(lesson.x0.shape[1:]),
+        shapes=shapes,
         levels=lesson.schedule.length,
         drop=(part.drop_text, part.drop_image),
         blurs=lesson.spread is not None,
@@ -383,10 +405,21 @@ def source(school: School, name: str, rows: Rows, lesson: Lesson) -> Source:
     )
 
 
-def class_frames(files: Sequence[Path], framing: Framing) -> list[Frame]:
-    """Class pictures, framed by their middle."""
-    plain = Framing(size=framing.size, grid=framing.grid)
+def class_frames(
+    files: Sequence[Path], framing: Framing, shapes: Sequence[tuple[int, int]]
+) -> list[Frame]:
+    """Class pictures, cropped by their middle: each once in every shape that a batch may have."""
+    square = [framing.size, "centre", False]
     return [
-        Frame([digest(path), *describe(plain), 0], partial(framed, path, plain, (0,)))
+        Frame(
+            [digest(path), *(square if shape == (framing.size,) * 2 else ["fit", *shape]), 0],
+            partial(fitted, path, shape),
+        )
         for path in files
+        for shape in shapes
     ]
+
+
+def fitted(path: Path, shape: tuple[int, int]) -> Image.Image:
+    """The middle of a picture at a shape."""
+    return fit(open_picture(path).image, *shape)

@@ -36,6 +36,7 @@ function put(number, text, weight) {
 records.forEach((record, number) => {
   record.titles.forEach((text) => put(number, text, 4));
   record.names.forEach((text) => put(number, text, 4));
+  record.keywords.forEach((text) => put(number, text, 3));
   put(number, record.summary, 2);
   put(number, record.type + " " + (record.fields.domain || []).join(" ") + " " + (record.fields.tags || []).join(" "), 1);
   record.claims.forEach((claim) => put(number, claim.text, 1));
@@ -134,7 +135,9 @@ function claimNode(claim) {
 
 function showRecord(record) {
   const nodes = [make("h2", record.title), make("span", record.type, { class: "kind" }), make("p", record.summary)];
-  if (record.names.length || record.titles.length > 1) nodes.push(make("p", [...record.titles.slice(1), ...record.names].join(" · "), { class: "soft" }));
+  const titles = new Set(record.titles.map((text) => text.toLowerCase()));
+  const others = [...record.titles.slice(1), ...record.names.filter((text) => !titles.has(text.toLowerCase()))];
+  if (others.length) nodes.push(make("p", others.join(" · "), { class: "soft" }));
   if (record.body) nodes.push(make("p", record.body));
   const fields = make("dl");
   for (const [name, value] of Object.entries(record.fields)) {
@@ -153,6 +156,7 @@ function showRecord(record) {
     }
     nodes.push(make("h3", "Links"), items);
   }
+  if (record.keywords.length) nodes.push(make("p", "Found by: " + record.keywords.join(", "), { class: "soft" }));
   show(...nodes);
   document.title = record.title + " - field guide";
   window.scrollTo(0, 0);

@@ -65,7 +65,8 @@ class Parts:
         # mT5's states leave float16's range.
         half = name == "t5" and self.dtype == torch.float16
         dtype = torch.float32 if half else self.dtype
-        net = self.files.load(name, dtype=dtype, device=self.device)
+        wide = name in ("unet", "autoencoder")
+        net = self.files.load(name, dtype=dtype, device=self.device, channels_last=wide)
         if name == "unet":
             return net[0].to(memory_format=torch.channels_last), net[1]
         return net.to(memory_format=torch.channels_last) if name == "autoencoder" else net

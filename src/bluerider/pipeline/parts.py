@@ -74,7 +74,8 @@ class Parts:
         dtype = self.dtype if name == "autoencoder" else self.stored
         if name == "t5" and dtype == torch.float16:
             dtype = torch.float32
-        net = self.files.load(name, dtype=dtype, device=self.device)
+        wide = name in ("unet", "autoencoder")
+        net = self.files.load(name, dtype=dtype, device=self.device, channels_last=wide)
         if dtype != self.dtype == torch.float32:
             for each in net if name == "unet" else (net,):
                 widen(each)

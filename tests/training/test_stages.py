@@ -36,6 +36,7 @@ stages:
   autoencoder: {steps: 2, batch: 2, rate: 1.0e-3, crop: 32}
   clip: {steps: 2, batch: 6, rate: 1.0e-3, longest: 16, told: 0.5, pictures: 3, scenes: 0.5}
   prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5}
+  recall: {steps: 2, batch: 6, rate: 1.0e-3, texts: 60, told: 0.5, longest: 16}
   decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, variants: 3}
 """
 
@@ -129,7 +130,7 @@ class Cut(Stream[Any]):
         return self.stream.draw(rng)
 
 
-@pytest.mark.parametrize("stage", ["autoencoder", "clip", "prior", "decoder"])
+@pytest.mark.parametrize("stage", ["autoencoder", "clip", "prior", "recall", "decoder"])
 def test_a_run_that_was_cut_ends_in_the_same_bits(
     trained: Workshop, tmp_path: Path, stage: str
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-STAGES = ("tokenizer", "autoencoder", "clip", "prior", "decoder", "export")
+STAGES = ("tokenizer", "autoencoder", "clip", "prior", "recall", "decoder", "export")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 

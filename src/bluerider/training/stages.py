@@ -1,4 +1,4 @@
-"""The five stages that make a model of Kandinsky 2.2's kind, and the export of what they leave."""
+"""The six stages that make a model of Kandinsky 2.2's kind, and the export of what they leave."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from bluerider.nets.unet import UNet
 from bluerider.scenes.wording import languages, said
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, SIDE, TRAITS, Appearance
-from bluerider.training.captions import Captions
+from bluerider.training.captions import Captions, cut_rows, pad_rows
 from bluerider.training.emoji import EmojiSet, load_emoji
 from bluerider.training.pictures import Crops, Sights, on_white, rgba
 from bluerider.training.recipe import Recipe
@@ -34,7 +34,7 @@ MAKES = {
     "text": ("prior", "text."),
     "image": ("clip", "vision."),
     "autoencoder": ("autoencoder", "autoencoder."),
-    "prior": ("prior", "prior."),
+    "prior": ("recall", "prior."),
     "unet": ("decoder", "unet."),
     "conditioner": ("decoder", "conditioner."),
 }
@@ -48,6 +48,7 @@ KINDS: dict[str, Any] = {
 }
 MEASURED = 8192  # texts whose embeddings give the prior's statistics
 OFTEN = 20  # times the words of scenes count, in which hundreds of names are told
+SILENT = 50  # one text in so many is empty
 FLAT = 1e-4  # deviation of a number that never changes
 
 
@@ -219,10 +220,21 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     )
 
 
+def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
+    """Cached embeddings of many texts and of what they mean."""
+    from bluerider.training.recall import Memories, RecallStage
+
+    extra, settings = shop.recipe.stages["recall"], shop.recipe.settings("recall")
+    stage = RecallStage(shop.trained("prior", "prior").train(), settings)
+    read = read_texts(shop, extra["texts"], told=extra["told"], longest=extra["longest"])
+    return stage, Memories(*read, batch=settings.batch, seed=settings.seed)
+
+
 PREPARE: dict[str, Callable[[Workshop], tuple[Stage, Stream[Any]]]] = {
     "autoencoder": prepare_autoencoder,
     "clip": prepare_clip,
     "prior": prepare_prior,
+    "recall": prepare_recall,
     "decoder": prepare_decoder,
 }
 
@@ -260,6 +272,27 @@ def encoded(shop: Workshop, scenes: int) -> tuple[Tensor, Tensor]:
             save_file(found, part)
     found = load_file(kept)
     return found["latents"], found["embeddings"]
+
+
+def read_texts(shop: Workshop, count: int, *, told: float, longest: int) -> tuple[Tensor, Tensor]:
+    """What the text tower makes (N, D) of drawn texts, and the embeddings (N, D) they mean; one in
+    fifty is empty and means nothing in particular.
+    """
+    text, tokenizer = shop.trained("text"), shop.tokenizer
+    rng = np.random.default_rng(3)
+    drawn = Captions(shop.emoji, told).draw(rng, count)
+    mute = rng.random(count) < 1 / SILENT
+    texts = ["" if silent else words for silent, words in zip(mute, drawn.texts, strict=True)]
+    rows = cut_rows(tokenizer, texts, longest)
+    order = sorted(range(count), key=lambda i: len(rows[i]))
+    read = torch.empty(count, shop.appearance.width)
+    with torch.no_grad():
+        for start in range(0, count, 512):
+            part = order[start : start + 512]
+            read[part] = text(pad_rows([rows[i] for i in part], tokenizer.pad)).embedding
+    wanted = shop.appearance.embed(drawn.first, drawn.second, drawn.traits)
+    wanted[torch.from_numpy(mute)] = shop.appearance.nothing()
+    return read, wanted
 
 
 def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) -> None:

@@ -1,5 +1,6 @@
 """Milliseconds a search of the guide takes, at launch content and at 100,000 made-up records, and
-seconds to build the index; plain FTS5 BM25 over the same text beside it.
+seconds to build the index; plain FTS5 BM25 over the same text beside it. The processor's time is
+told beside the clock's: it is the one to believe on a machine that others use.
 """
 
 import random
@@ -34,12 +35,13 @@ def main() -> None:
     """Print the figures; end with 1 where a limit is passed."""
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder)
-        begun = time.perf_counter()
+        begun, busy = time.perf_counter(), time.process_time()
         guide = Guide([library.SHIPPED], cache)
-        seconds = time.perf_counter() - begun
+        seconds, busy = time.perf_counter() - begun, time.process_time() - busy
         records = guide.ask("SELECT count(*) FROM records")[0][0]
         print(
-            f"building {records} records, from nothing: {seconds:.2f} s (wanted: {BUILD_LIMIT:g})"
+            f"building {records} records, from nothing: {seconds:.2f} s, processor {busy:.2f} s"
+            f" (wanted: {BUILD_LIMIT:g})"
         )
         late = seconds > BUILD_LIMIT
         late |= told("launch", guide, lambda text: search(guide, text))
@@ -53,20 +55,27 @@ def told(name: str, guide: Guide, ask: Callable[[str], object]) -> bool:
     """Print p50 and p99 of a system; whether a limit is passed."""
     for text in QUERIES:
         ask(text)
-    times = []
+    times, busy = [], []
     for _ in range(ROUNDS):
         for text in QUERIES:
-            begun = time.perf_counter()
+            begun, used = time.perf_counter(), time.process_time()
             ask(text)
             times.append(1000 * (time.perf_counter() - begun))
-    times.sort()
-    middle, last = times[len(times) // 2], times[int(0.99 * len(times))]
+            busy.append(1000 * (time.process_time() - used))
+    middle, last = percentiles(times)
     count = guide.ask("SELECT count(*) FROM records")[0][0]
     print(
-        f"{name}, {count} records: p50 {middle:.2f} ms, p99 {last:.2f} ms, worst {times[-1]:.2f} ms"
+        f"{name}, {count} records: p50 {middle:.2f} ms, p99 {last:.2f} ms; "
+        "processor p50 {:.2f} ms, p99 {:.2f} ms".format(*percentiles(busy))
     )
     limits = LIMITS.get(name, (None, None))
     return any(limit and value > limit for limit, value in zip(limits, (middle, last), strict=True))
+
+
+def percentiles(times: list[float]) -> tuple[float, float]:
+    """The 50th and the 99th."""
+    ordered = sorted(times)
+    return ordered[len(ordered) // 2], ordered[int(0.99 * len(ordered))]
 
 
 def made_up(guide: Guide, cache: Path) -> Guide:

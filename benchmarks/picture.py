@@ -1,10 +1,10 @@
 """One picture by the model inside the package: our command, or diffusers' pipelines."""
 
+import json
 import sys
 from pathlib import Path
 
 import bluerider
-from bluerider.catalog import MURNAU
 
 PROMPT, SEED = "red apple", 7
 FOLDER = Path(bluerider.__file__).parent / "embedded" / "murnau"
@@ -24,23 +24,23 @@ def paint(path: str) -> None:
     import torch
     from diffusers import KandinskyV22Pipeline, KandinskyV22PriorPipeline
 
-    defaults = MURNAU.defaults
+    defaults = json.loads((FOLDER / "bluerider.json").read_text())["defaults"]
     prior = KandinskyV22PriorPipeline.from_pretrained(FOLDER / "prior", dtype=torch.float32)
     decoder = KandinskyV22Pipeline.from_pretrained(FOLDER / "decoder", dtype=torch.float32)
     noise = torch.Generator().manual_seed(SEED)
     found = prior(
         PROMPT,
-        num_inference_steps=defaults.prior_steps,
-        guidance_scale=defaults.prior_guidance,
+        num_inference_steps=defaults["prior_steps"],
+        guidance_scale=defaults["prior_guidance"],
         generator=noise,
     )
     painted = decoder(
         image_embeds=found.image_embeds,
         negative_image_embeds=found.negative_image_embeds,
-        num_inference_steps=defaults.steps,
-        guidance_scale=defaults.guidance,
-        width=defaults.width,
-        height=defaults.height,
+        num_inference_steps=defaults["steps"],
+        guidance_scale=defaults["guidance"],
+        width=defaults["width"],
+        height=defaults["height"],
         generator=noise,
     )
     painted.images[0].save(path)

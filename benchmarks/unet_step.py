@@ -1,9 +1,11 @@
 """One step of the full-size Kandinsky 2.2 U-Net: random weights, bfloat16, 512 px, guidance on.
 
-Ours runs as the pipeline runs it: channels-last, the context's keys and values made once. The peer
+Ours runs as the pipeline runs it: channels-last, the context's keys and values made once, in
+float32 where the CPU has no bfloat16 instructions. The peer
 runs as loaded, without settings of its own.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from turns import alternate, report
 
 ROUNDS = 3
 STEPS = 4  # counted, after one that is not
-SIDE = 64  # 512 px in latent cells
+SIDE = int(os.environ.get("SIDE", "64"))  # latent cells; 64 is 512 px
 EMBEDDING = 1280
 
 
@@ -34,18 +36,24 @@ def ours() -> Callable[[Any, Any, Any], Any]:
     import torch
 
     from bluerider.catalog import CONDITIONER_22, UNET_22
+    from bluerider.devices import computed_in
     from bluerider.nets.conditioner import ImageConditioner
+    from bluerider.nets.stored import widen
     from bluerider.nets.unet import UNet
 
+    compute = computed_in(torch.bfloat16, torch.device("cpu"))
     unet = filled(lambda: UNet(UNET_22)).to(memory_format=torch.channels_last)
     conditioner = filled(lambda: ImageConditioner(CONDITIONER_22))
+    if compute == torch.float32:
+        widen(unet)
+        widen(conditioner)
     kept: list[Any] = []
 
     def step(x: Any, t: Any, embedding: Any) -> Any:
         if not kept:
-            context, pooled = conditioner(embedding)
+            context, pooled = conditioner(embedding.to(compute))
             kept.extend([unet.keys(context), pooled])
-        return unet(x.to(memory_format=torch.channels_last), t, *kept)
+        return unet(x.to(compute, memory_format=torch.channels_last), t, *kept)
 
     return step
 

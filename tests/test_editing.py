@@ -1,6 +1,7 @@
 """What the tasks take: fields, ingredients, weights; what they refuse, in one line."""
 
 import math
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -69,11 +70,35 @@ def test_what_a_task_cannot_use_is_refused(task: str, fields: dict, told: str) -
         ("CAT.JPG", Ingredient(picture="CAT.JPG")),
         ("C:\\cat.png", Ingredient(picture="C:\\cat.png")),
         ("style: woodcut", Ingredient(words="style: woodcut")),
-        ("ratio 3:4", Ingredient(words="ratio 3", weight=4.0)),
+        ("style: 3", Ingredient(words="style: 3")),
+        ("ratio 3\\:4", Ingredient(words="ratio 3:4")),
+        ("ratio 3\\:4 :0.5", Ingredient(words="ratio 3:4", weight=0.5)),
+        ("blade runner 2049 :0.5", Ingredient(words="blade runner 2049", weight=0.5)),
+        ("scan2.png:.5", Ingredient(picture="scan2.png", weight=0.5)),
+        ("{cat|dog}:2", Ingredient(words="{cat|dog}", weight=2.0)),
     ],
 )
 def test_an_ingredient_is_read_from_text(text: str, expected: Ingredient) -> None:
     assert Ingredient.of(text) == expected
+
+
+@pytest.mark.parametrize("text", ["ratio 3:4", "a clock at 10:30", "blade runner 2049:0.5"])
+def test_a_number_that_may_be_a_weight_or_not_is_asked_about(text: str) -> None:
+    before, _, after = text.rpartition(":")
+    with pytest.raises(InputError, match="is .* a weight") as found:
+        Ingredient.of(text)
+    told = str(found.value)
+    assert f"{before} :{after} if it is" in told and f"{before}\\:{after} if it belongs" in told
+
+
+@pytest.mark.parametrize("name", ["IMG_2049", "3:4"])
+def test_a_file_that_is_there_is_a_picture_whatever_it_is_called(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).touch()
+    assert Ingredient.of(name) == Ingredient(picture=name)
+    assert Ingredient.of(f"{name}:0.5") == Ingredient(picture=name, weight=0.5)
 
 
 @pytest.mark.parametrize("text", ["cat:nan", "cat:inf", "cat:1e9", ":1", "cat\ud800"])

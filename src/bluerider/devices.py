@@ -1,5 +1,7 @@
 """Where networks run and in which number format."""
 
+import platform
+
 import torch
 
 from bluerider.errors import InputError
@@ -39,3 +41,18 @@ def choose_dtype(name: str, device: torch.device, parameters: int) -> torch.dtyp
     if device.type != "cpu":
         return torch.float16
     return torch.float32 if parameters < LARGE else torch.bfloat16
+
+
+def computed_in(dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """The format networks compute in when their weights are kept in `dtype`.
+
+    CPUs without instructions for a half format emulate it, many times slower than float32.
+    """
+    native = {
+        torch.bfloat16: torch.ops.mkldnn._is_mkldnn_bf16_supported,
+        torch.float16: torch.ops.mkldnn._is_mkldnn_fp16_supported,
+    }
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    if device.type == "cpu" and x86 and dtype in native and not native[dtype]():
+        return torch.float32
+    return dtype

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,13 @@ class Input:
         return cls(**given)
 
 
+# Words or a file, and a number right after a colon that no backslash makes plain.
+WEIGHT = re.compile(
+    r"(?P<what>.*)(?<!\\):(?P<weight>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|nan|inf)",
+    re.DOTALL | re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ingredient:
     """One part of a mix: words or a picture, and how much of it."""
@@ -100,18 +108,20 @@ class Ingredient:
     def parse(cls, text: str) -> "Ingredient":
         """FILE_OR_WORDS[:WEIGHT]: what is a file, or is named like a picture, is one.
 
-        Raises InputError.
+        A number right after the last colon is the weight, `\\:` a plain colon. Raises InputError
+        where words end in a digit before that colon: a weight, or a ratio or a time of day?
         """
-        what, colon, tail = text.rpartition(":")
-        try:
-            weight = float(tail) if colon else 1.0
-        except ValueError:
-            what, weight = text, 1.0
-        else:
-            what = what if colon else text
-        return (
-            cls(picture=what, weight=weight) if is_picture(what) else cls(words=what, weight=weight)
-        )
+        found = None if is_picture(text) else WEIGHT.fullmatch(text)
+        what, weight = (found["what"], float(found["weight"])) if found else (text, 1.0)
+        if is_picture(what):
+            return cls(picture=what, weight=weight)
+        if found and what[-1:].isdigit():
+            plain = f"{what}\\:{found['weight']}"
+            raise InputError(
+                f"add: in {shown(text)}, is {found['weight']} a weight? write {what} :"
+                f"{found['weight']} if it is, {plain} if it belongs to the words"
+            )
+        return cls(words=what.replace("\\:", ":").strip(), weight=weight)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -163,3 +163,50 @@ def test_a_sweep_of_sizes_and_intervals(run: Run, fake: type[FakePipeline]) -> N
 def test_a_warning_names_its_cell(run: Run) -> None:
     ran = run("generate", "a b c d e f g", "--sweep", "steps=1,2", "--seed", "1")
     assert "warning: steps 1: prompt" in ran.err and "warning: steps 2: prompt" in ran.err
+
+
+def test_words_of_a_mix_have_alternatives_of_their_own(
+    run: Run, fake: type[FakePipeline], cards: Path
+) -> None:
+    parts = ("--add", "a {cat|dog|fox}:0.5", "--add", "__colour__", "--add", "{cat|dog|fox}")
+    flags = ("-n", "20", "--seed", "1", "--wildcards", "cards")
+    assert run("mix", *parts, *flags).code == 0
+    added = [tuple(each.words for each in request.add) for request in fake.painted]
+    assert {words[0] for words in added} == {"a cat", "a dog", "a fox"}
+    assert any(words[0] != f"a {words[2]}" for words in added)
+    assert not any("_" in words[1] for words in added)
+    assert all(request.add[0].weight == 0.5 for request in fake.painted)
+    assert run("mix", *parts, *flags).code == 0
+    assert [tuple(each.words for each in request.add) for request in fake.painted[20:]] == added
+
+
+def test_a_mix_is_repeated_with_the_words_it_was_painted_of(
+    run: Run, fake: type[FakePipeline]
+) -> None:
+    run("mix", "--add", "{cat|dog}", "--add", "{red|green}", "--seed", "3", "-o", "a.png")
+    run("generate", "--like", "a.png", "--seed", "4", "-o", "b.png")
+    first, second = fake.painted
+    assert first.add == second.add and "{" not in f"{first.add}"
+
+
+def test_a_sweep_of_strengths(run: Run, fake: type[FakePipeline]) -> None:
+    Image.new("RGB", (64, 64)).save("photo.png")
+    sweep = ("--sweep", "strength=0.2,0.5,1", "--sweep", "seed=1,2")
+    assert run("img2img", "photo.png", "cat", "--seed", "1", *sweep, "-o", "tried").code == 0
+    assert [r.strength for r in fake.painted] == [0.2, 0.5, 1.0] * 2
+    assert Path("tried-grid.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("img2img photo.png cat --sweep strength=0.5,2", "strength: got 2"),
+        ("generate cat --sweep strength=0.5,1", "strength: text2img does not read it"),
+    ],
+)
+def test_a_strength_that_cannot_be_swept_is_refused(
+    run: Run, fake: type[FakePipeline], line: str, told: str
+) -> None:
+    Image.new("RGB", (64, 64)).save("photo.png")
+    ran = run(*line.split())
+    assert ran.code == 2 and told in ran.err and not fake.painted

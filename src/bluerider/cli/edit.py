@@ -150,6 +150,7 @@ def outpaint(
     examples="""
 mix --add apple.png --add "a hedgehog"
 mix --add cat.png:0.7 --add "in the style of a woodcut:0.3" -n 4
+mix --add cat.png --add "a {dog|fox}" -n 4
 mix --add day.png --add night.png:0.5 --slerp
 """
 )
@@ -161,7 +162,8 @@ def mix(
     add: Annotated[
         list[str] | None,
         option(
-            "A picture's file or words, and how much of them (1); several.",
+            "A picture's file or words, and how much of them (1); several. Plain colons in words: "
+            "\\:.",
             PICTURE,
             "--add",
             metavar="FILE_OR_WORDS[:WEIGHT]",

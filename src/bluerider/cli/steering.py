@@ -77,8 +77,15 @@ def templates(request: Request, stored: Mapping[str, Any]) -> dict[str, str]:
     """The texts of a request that have something to choose."""
     from bluerider.prompts.alternatives import is_template
 
-    texts = {name: text for name, text in request.words.items() if text}
-    return {k: text for k, text in texts.items() if text != stored.get(k) and is_template(text)}
+    known = {**stored, **mixed(stored.get("add", ()))}
+    added = mixed([each.to_json() for each in request.add])
+    texts = {name: text for name, text in {**request.words, **added}.items() if text}
+    return {k: text for k, text in texts.items() if text != known.get(k) and is_template(text)}
+
+
+def mixed(add: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The words of a mix by the name of their place."""
+    return {f"add {i}": each["words"] for i, each in enumerate(add) if "words" in each}
 
 
 def chosen(
@@ -99,6 +106,10 @@ def chosen(
         one = job.request.at(index)
         seed = one.seed or 0
         changes: dict[str, Any] = {k: choose(t, seed, folder, role=k) for k, t in texts.items()}
+        changes["add"] = tuple(
+            replace(each, words=changes.pop(f"add {i}", each.words))
+            for i, each in enumerate(one.add)
+        )
         if "prompt" in texts:
             changes["template"] = texts["prompt"]
         found.append(replace(job, request=replace(one, **changes)))

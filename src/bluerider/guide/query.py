@@ -130,7 +130,7 @@ class Reader:
     @staticmethod
     def longest(forms: Iterable[str]) -> list[str]:
         """Forms that lie in no longer form."""
-        forms = sorted(set(forms), key=len, reverse=True)
+        forms = sorted(set(forms), key=lambda form: (-len(form), form))
         kept: list[str] = []
         for each in forms:
             if not any(each in longer for longer in kept):

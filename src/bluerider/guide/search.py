@@ -20,6 +20,8 @@ FULL = 15.0  # BM25 of one thing asked for that counts half
 COVERED = 0.8  # how much of a score hangs on the share of the query that is found
 NEIGHBOURS = 0.15  # what a link from a good hit adds
 TRUSTED = 0.9  # what a record without one checked claim counts
+ROWS = 1000  # a guide of no more is looked through whole; of a larger one
+FEW = 300  # the most linked-to of each thing asked for
 BUDGET = 2000  # rows a term may match before it is looked for in names alone
 UNASKED = ("measurement",)  # found only where their type is asked for; a word's page shows them
 KNOWN = 0.34  # with less of the query known, there is no answer
@@ -70,19 +72,16 @@ def search(
     scores = ranking.fused() if near or query.known >= KNOWN or ranking.named else {}
     if not scores:
         return Answer(text, [], query.corrected)
-    best = sorted(scores, key=lambda number: (-scores[number], number))
-    sql, values = inside(
-        "SELECT number, id, type, title, summary FROM records WHERE number IN", best[: 4 * DEPTH]
-    )
-    rows = {row[0]: row[1:] for row in guide.ask(sql, values)}
+    best = sorted(scores, key=lambda number: (-scores[number], number))[: 4 * DEPTH]
+    types = dict(guide.ask(*inside("SELECT number, type FROM records WHERE number IN", best)))
+    wanted = [n for n in best if types[n] in kinds or not (kinds or types[n] in UNASKED)][:limit]
+    sql = "SELECT number, id, type, title, summary FROM records WHERE number IN"
+    rows = {row[0]: row[1:] for row in guide.ask(*inside(sql, wanted))}
     hits = []
-    for number in best[: 4 * DEPTH]:
+    for number in wanted:
         name, kind, title, summary = rows[number]
-        if kind in kinds or not (kinds or kind in UNASKED):
-            score = round(scores[number], 6)
-            hits.append(Hit(name, kind, title, score, ranking.matched(number), summary))
-        if len(hits) == limit:
-            break
+        score = round(scores[number], 6)
+        hits.append(Hit(name, kind, title, score, ranking.matched(number), summary))
     return Answer(text, hits, query.corrected)
 
 
@@ -93,9 +92,10 @@ class Ranking:
         self.guide = guide
         self.query = query
         self.near = near
-        self.words: dict[int, list[str]] = defaultdict(list)
+        self.words: list[tuple[str, Scores]] = []  # what is asked for, and where it is
         self.shown: dict[int, str] = {}
-        self.most = math.log1p(guide.ask("SELECT max(number) FROM records")[0][0])
+        count = guide.ask("SELECT max(number) FROM records")[0][0] or 1
+        self.most, self.rows = math.log1p(count), ROWS if count <= ROWS else FEW
         self.named = self._named()
         self.own, self.same = self._worded()
 
@@ -113,7 +113,8 @@ class Ranking:
     def matched(self, number: int) -> list[str]:
         """What of the query a record matched."""
         name = [self.shown[number]] if number in self.shown else []
-        return list(dict.fromkeys((*name, *self.words[number])))
+        words = [word for word, found in self.words if number in found]
+        return list(dict.fromkeys((*name, *words)))
 
     def _named(self) -> Scores:
         """Records called by something the query says: the share of the query it is."""
@@ -135,15 +136,15 @@ class Ranking:
         cheap = [g for g in self.query.groups if self._count(g, counts) <= BUDGET]
         for group in cheap or self.query.groups:
             mine = self._match(group.own, bool(cheap))
-            other = self._match(group.same, bool(cheap))
-            found = {*mine, *other}
+            found = {n: RELATED * b for n, b in self._match(group.same, bool(cheap)).items()}
+            for number, score in mine.items():
+                own[number] += group.weight * filled(score)
+                found[number] = max(score, found.get(number, 0.0))
             rare = group.weight * (1 - math.log1p(len(found)) / self.most)
-            for number in found:
-                a, b = mine.get(number, 0.0), other.get(number, 0.0)
-                own[number] += group.weight * filled(a)
-                both[number] += group.weight * filled(max(a, RELATED * b))
+            for number, score in found.items():
+                both[number] += group.weight * filled(score)
                 seen[number] += rare
-                self.words[number].append(group.word)
+            self.words.append((group.word, found))
             whole += rare
         whole = whole or 1.0
         covered = {n: 1 - COVERED + COVERED * seen[n] / whole for n in both}
@@ -173,8 +174,8 @@ class Ranking:
             return {}
         if cheap:
             weights = ", ".join(map(str, WEIGHTS))
-            sql = f"SELECT rowid, -bm25(texts, {weights}) FROM texts WHERE texts MATCH ?"
-            return dict(self.guide.ask(sql, (said,)))
+            sql = f"SELECT rowid, -bm25(texts, {weights}) FROM texts WHERE texts MATCH ? LIMIT ?"
+            return dict(self.guide.ask(sql, (said, self.rows)))
         sql = "SELECT rowid FROM texts WHERE texts MATCH ? LIMIT ?"  # the most linked-to first
         rows = self.guide.ask(sql, (f"{{title aliases}} : ({said})", BUDGET))
         rows = rows or self.guide.ask(sql, (said, BUDGET))

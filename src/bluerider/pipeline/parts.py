@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bluerider.config import AutoencoderConfig, Compat
 from bluerider.diffusion.schedule import Schedule
+from bluerider.nets.stored import widen
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.load import ModelFiles
 
@@ -22,11 +23,18 @@ class Parts:
     """
 
     def __init__(
-        self, files: ModelFiles, device: torch.device, dtype: torch.dtype, *, low: bool = False
+        self,
+        files: ModelFiles,
+        device: torch.device,
+        dtype: torch.dtype,
+        *,
+        low: bool = False,
+        stored: torch.dtype | None = None,
     ) -> None:
         self.files = files
         self.device = device
-        self.dtype = dtype
+        self.dtype = dtype  # networks compute in it
+        self.stored = stored or dtype  # their large weights are kept in it
         self.low = low
         self.constants: dict[str, Any] = {}  # what stages compute once, by name
         self.compat: Compat | None = None  # ways of a published program to follow
@@ -66,10 +74,15 @@ class Parts:
         self.files = files
 
     def _load(self, name: str) -> Any:
-        # mT5's states leave float16's range.
-        half = name == "t5" and self.dtype == torch.float16
-        dtype = torch.float32 if half else self.dtype
-        net = self.files.load(name, dtype=dtype, device=self.device)
+        # mT5's states leave float16's range; the autoencoder is small, and strips read its weights.
+        dtype = self.dtype if name == "autoencoder" else self.stored
+        if name == "t5" and dtype == torch.float16:
+            dtype = torch.float32
+        wide = name in ("unet", "autoencoder")
+        net = self.files.load(name, dtype=dtype, device=self.device, channels_last=wide)
+        if dtype != self.dtype == torch.float32:
+            for each in net if name == "unet" else (net,):
+                widen(each)
         if name == "unet":
             return net[0].to(memory_format=torch.channels_last), net[1]
         return net.to(memory_format=torch.channels_last) if name == "autoencoder" else net

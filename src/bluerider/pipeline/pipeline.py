@@ -13,7 +13,7 @@ from PIL import Image
 from bluerider.catalog import COMPAT, Defaults
 from bluerider.checks import check_choice, flag
 from bluerider.config import Compat
-from bluerider.devices import choose_device, choose_dtype
+from bluerider.devices import choose_device, choose_dtype, computed_in
 from bluerider.errors import InputError
 from bluerider.images import Canvas, is_grey, prepare
 from bluerider.nets.autoencoder import Autoencoder
@@ -69,7 +69,13 @@ class Pipeline:
         self.files = files
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device, files.bytes("unet") // 2)
-        self.parts = Parts(files, self.device, self.dtype, low=memory == "low")
+        self.parts = Parts(
+            files,
+            self.device,
+            computed_in(self.dtype, self.device),
+            low=memory == "low",
+            stored=self.dtype,
+        )
         self.reader = reader(self.parts)
         self._canvases: dict[Any, Canvas] = {}
 

@@ -69,9 +69,10 @@ class ModelFiles:
         *,
         dtype: torch.dtype | None = None,
         device: str | torch.device = "cpu",
+        channels_last: bool = False,
     ) -> Any:
         """A network part with the LoRAs merged into it; for `unet` the pair (UNet, conditioner)."""
-        net = read_net(self.sources[part], dtype=dtype, device=device)
+        net = read_net(self.sources[part], dtype=dtype, device=device, channels_last=channels_last)
         for lora in self.loras:
             lora.merge(part, whole(net))
         if self.words and part in READERS.values():

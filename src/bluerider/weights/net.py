@@ -98,18 +98,23 @@ def load_net(
 
 
 def read_net(
-    source: Source, *, dtype: torch.dtype | None = None, device: str | torch.device = "cpu"
+    source: Source,
+    *,
+    dtype: torch.dtype | None = None,
+    device: str | torch.device = "cpu",
+    channels_last: bool = False,
 ) -> Any:
     """A network, frozen, its dtype as stored where None is asked; for `unet` the pair.
 
-    Tensors of the type asked for stay memory-mapped on the CPU; others are cast one by one.
+    Tensors of the type asked for stay memory-mapped on the CPU; others are cast one by one. With
+    `channels_last` all are copied, convolutions in that order, so that nothing stays mapped.
     """
     with torch.device("meta"), Uninitialised():
         net = BUILDERS[source.kind](source.config)
     tensors = Tensors(source)
     expected = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
     plan = match(expected, tensors, source.keymap)
-    state = dict(tensors.fill(plan, dtype, torch.device(device)))
+    state = dict(tensors.fill(plan, dtype, torch.device(device), channels_last))
     net.load_state_dict(state, strict=True, assign=True)
     net.requires_grad_(False).eval()
     return (net["unet"], net["conditioner"]) if isinstance(net, nn.ModuleDict) else net
@@ -157,6 +162,9 @@ def listed(path: Path) -> dict[str, tuple[int, ...]]:
     return {name: entry.shape for name, entry in read_header(path).items()}
 
 
+PORTION = 2**26  # numbers read from a file before it is let go
+
+
 class Tensors:
     """The tensors of one network's files, known by their shapes and read one at a time."""
 
@@ -198,7 +206,11 @@ class Tensors:
             raise WeightsError(f"{path}: cannot be read ({str(error)[:80]})") from None
 
     def fill(
-        self, plan: Mapping[str, Piece], dtype: torch.dtype | None, device: torch.device
+        self,
+        plan: Mapping[str, Piece],
+        dtype: torch.dtype | None,
+        device: torch.device,
+        channels_last: bool = False,
     ) -> Iterator[tuple[str, Tensor]]:
         """Our names and tensors, in the type and on the device asked for; refuses what is not
         finite.
@@ -208,14 +220,41 @@ class Tensors:
             path = self.file[piece.published]
             wanted.setdefault(path, {}).setdefault(piece.published, []).append(ours)
         for path, names in wanted.items():
-            with self.opened(path) as read:
-                for published, targets in names.items():
-                    tensor = read(self.stored[published])
-                    check_finite(tensor, path, self.stored[published])
-                    for ours in targets:
-                        piece = plan[ours]
-                        part = piece.operation.split(tensor)[piece.index]
-                        yield ours, part.to(device=device, dtype=dtype or part.dtype)
+            for some in self.portions(list(names)):
+                with self.opened(path) as read:
+                    for published in some:
+                        tensor = read(self.stored[published])
+                        check_finite(tensor, path, self.stored[published])
+                        for ours in names[published]:
+                            piece = plan[ours]
+                            part = piece.operation.split(tensor)[piece.index]
+                            yield ours, placed(part, dtype or part.dtype, device, channels_last)
+                        del tensor, part
+
+    def portions(self, names: list[str]) -> Iterator[list[str]]:
+        """Names of up to PORTION numbers together: a file is closed after each, and with it the
+        pages of it that are not used any more leave the memory.
+        """
+        some: list[str] = []
+        count = 0
+        for name in names:
+            some.append(name)
+            count += math.prod(self.shapes[name])
+            if count >= PORTION:
+                yield some
+                some, count = [], 0
+        if some:
+            yield some
+
+
+def placed(
+    part: Tensor, dtype: torch.dtype, device: torch.device, channels_last: bool = False
+) -> Tensor:
+    """A tensor in its type and on its device; a copy in any case for `channels_last`."""
+    if not channels_last:
+        return part.to(device=device, dtype=dtype)
+    order = torch.channels_last if part.dim() == 4 else torch.preserve_format
+    return part.to(device=device, dtype=dtype, copy=True, memory_format=order)
 
 
 def check_finite(tensor: Tensor, path: Path, name: str) -> None:

@@ -1,6 +1,7 @@
 """Texts -> token ids, behind one call, for every text encoder of the family."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +30,7 @@ class Tokenizer:
     fast: "Fast"
     length: int
     pad: int
+    learned: Mapping[int, int] = field(default_factory=dict)  # ids of words added -> those of rows
 
     @classmethod
     def load(cls, file: str | Path, *, length: int, pad: int) -> "Tokenizer":
@@ -43,9 +45,22 @@ class Tokenizer:
         fast.no_truncation()
         return cls(fast, length, pad)
 
+    def with_words(self, words: Sequence[str], first: int) -> "Tokenizer":
+        """The same with more words, each one token: `first`, `first` + 1 ... The file's own words
+        are read as before.
+        """
+        from tokenizers import AddedToken
+        from tokenizers import Tokenizer as Fast
+
+        fast = Fast.from_str(self.fast.to_str())
+        fast.add_tokens([AddedToken(word, normalized=False, single_word=True) for word in words])
+        learned = {fast.token_to_id(word): first + i for i, word in enumerate(words)}
+        return Tokenizer(fast, self.length, self.pad, learned)
+
     def rows(self, texts: list[str]) -> list[list[int]]:
         """Ids of each text with begin and end, cut to the length with the end kept."""
-        rows = [encoding.ids for encoding in self.fast.encode_batch(texts)]
+        known = self.learned
+        rows = [[known.get(i, i) for i in e.ids] for e in self.fast.encode_batch(texts)]
         return [r if len(r) <= self.length else [*r[: self.length - 1], r[-1]] for r in rows]
 
     def offsets(self, text: str) -> list[tuple[int, int]]:

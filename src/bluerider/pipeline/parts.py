@@ -66,6 +66,10 @@ class Parts:
         for lora in (*self.files.loras, *files.loras):
             for part in lora.factors:
                 self._kept.pop(part, None)
+        if self.files.words or files.words:
+            for part in (*files.readers, *(p for p in files.parts if p.endswith("tokenizer"))):
+                self._kept.pop(part, None)
+            self.__dict__.pop("tokenizer", None)
         self.constants.clear()
         self.files = files
 

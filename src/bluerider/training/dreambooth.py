@@ -1,7 +1,7 @@
 """DreamBooth (Ruiz et al. 2023): a model learns a subject from a few pictures, keeps its class."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,8 @@ class Run(run.Run):
         count = len(self.learned.subjects)
         if self.plan.identifier == "auto":
             return identifier.choose(tokenizers, count)
+        if self.plan.spells:
+            return self._new_words()
         words = self.plan.identifier.split(",")
         if len(words) != count:
             raise InputError(f"identifier: got {len(words)} words for {count} subjects")
@@ -75,6 +77,21 @@ class Run(run.Run):
             for warning in identifier.check(word, tokenizers):
                 self.say(f"warning: {warning}")
         return words
+
+    def _new_words(self) -> list[str]:
+        """A word for every subject that no vocabulary has, nor another subject's file; the model
+        learns it from what it knows of the class.
+        """
+        texts = [
+            identifier.made(
+                [self.learned.digest, subject.phrase, subject.class_phrase, self.plan.seed]
+            )
+            for subject in self.learned.subjects
+        ]
+        classes = [subject.class_phrase for subject in self.learned.subjects]
+        words = teach.new_words(self.files, texts, classes)
+        self.files = replace(self.files, words=tuple(words))
+        return texts
 
     def _caption(self, index: int) -> str:
         """A shot's caption; the place of its subject's word is numbered."""

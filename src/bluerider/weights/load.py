@@ -15,6 +15,7 @@ from bluerider import catalog
 from bluerider.catalog import Defaults
 from bluerider.config import ScheduleConfig
 from bluerider.errors import InputError, WeightsError
+from bluerider.nets.tokens import extend
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.families import FAMILIES, NETS, Folder, of_pipeline, pipelines
 from bluerider.weights.fields import Fields, read_json
@@ -25,6 +26,7 @@ from bluerider.weights.net import BUILDERS, Source, folder_source, load_net, rea
 from bluerider.weights.released import find_release
 from bluerider.weights.schedules import read_schedule
 from bluerider.weights.tokens import load_tokenizer
+from bluerider.weights.words import Word, check_words, merged, stacked
 from bluerider.weights.zero import zero_embedding
 
 __all__ = ["ModelFiles", "load_net", "open_model"]
@@ -51,6 +53,7 @@ class ModelFiles:
     sources: Mapping[str, Source]
     schedules: Mapping[str, ScheduleConfig] = field(default_factory=dict)  # where no file tells
     loras: tuple[Adapter, ...] = ()  # merged into what is loaded
+    words: tuple[Word, ...] = ()  # learned; tokenizers and text encoders know them
 
     def config(self, part: str) -> Any:
         """The shape of a network part; for `unet` the pair (UNetConfig, ConditionerConfig)."""
@@ -72,6 +75,8 @@ class ModelFiles:
         net = read_net(self.sources[part], dtype=dtype, device=device, channels_last=channels_last)
         for lora in self.loras:
             lora.merge(part, whole(net))
+        if self.words and part in READERS.values():
+            extend(net, stacked(self.words, part))
         return net
 
     def adapted(self, given: Sequence[str | Path]) -> "ModelFiles":
@@ -81,7 +86,16 @@ class ModelFiles:
         """
         targets = self.targets() if given else {}
         loras = tuple(read_lora(*scaled(one), targets, self.name) for one in given)
-        return replace(self, loras=loras)
+        widths = {part: self.config(part).width for part in self.readers}
+        for lora in loras:
+            check_words(lora.words, widths, f"--lora {lora.name}", self.name)
+        words = merged([word for lora in loras for word in lora.words])
+        return replace(self, loras=loras, words=words)
+
+    @property
+    def readers(self) -> list[str]:
+        """The text encoders there are."""
+        return [part for part in READERS.values() if part in self.sources]
 
     def targets(self) -> dict[str, Target]:
         """The parts that LoRAs correct."""
@@ -96,7 +110,10 @@ class ModelFiles:
 
     def tokenizer(self, part: str = "tokenizer") -> Tokenizer:
         """The tokenizer of a text encoder."""
-        return load_tokenizer(self.parts[part], self.config(READERS[part]))
+        config = self.config(READERS[part])
+        made = load_tokenizer(self.parts[part], config)
+        texts = [word.text for word in self.words]
+        return made.with_words(texts, config.vocab) if texts else made
 
     def schedule(self, part: str, sampler: str | None = None) -> ScheduleConfig:
         """The noise levels of `schedule` or `prior_schedule`.

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from bluerider.weights.header import read_header
 from bluerider.weights.keymaps import Keymap
 from bluerider.weights.net import Uninitialised, check_finite, grouped
 from bluerider.weights.store import digest
+from bluerider.weights.words import Word, take_words
 
 PREFIXES = {
     "unet": ("unet", "lora_unet"),
@@ -96,6 +97,7 @@ class Adapter:
     scale: float
     factors: Mapping[str, Mapping[str, Factors]]
     about: Mapping[str, Any] = field(default_factory=dict)
+    words: tuple[Word, ...] = ()
 
     @property
     def identifier(self) -> str | None:
@@ -139,6 +141,7 @@ def read_lora(path: Path, scale: float, targets: Mapping[str, Target], model: st
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: cannot be read ({str(error)[:80]})") from None
+    words = tuple(take_words(tensors))
     groups = grouped_by_layer(tensors, path)
     factors: dict[str, dict[str, Factors]] = {}
     unknown, misshaped = [], []
@@ -158,8 +161,16 @@ def read_lora(path: Path, scale: float, targets: Mapping[str, Target], model: st
         raise InputError(
             f"--lora {path}: made for another model than {model}: {'; '.join(complaints)}"
         )
+    for word in words:
+        for name, row in word.tensors().items():
+            check_finite(row, path, name)
     return Adapter(
-        name=path.name, sha256=digest(path), scale=scale, factors=factors, about=read_about(said)
+        name=path.name,
+        sha256=digest(path),
+        scale=scale,
+        factors=factors,
+        about=read_about(said),
+        words=words,
     )
 
 
@@ -266,6 +277,7 @@ def write_lora(
     about: Mapping[str, Any],
     style: str = "peft",
     dtype: torch.dtype | None = torch.float32,
+    words: Sequence[Word] = (),
 ) -> None:
     """Write corrections, whole or not at all, in the names of `peft` or `kohya`, as `dtype` or in
     the type they have.
@@ -289,6 +301,8 @@ def write_lora(
                 stem = f"{PREFIXES[part][0]}.{name}"
                 tensors[f"{stem}.lora_A.weight"] = down.to(dtype or down.dtype)
                 tensors[f"{stem}.lora_B.weight"] = (up * (alpha / rank)).to(dtype or up.dtype)
+    for word in words:
+        tensors |= {name: row.to(dtype or row.dtype) for name, row in word.tensors().items()}
     metadata = {"format": "pt", ABOUT: json.dumps(dict(about), ensure_ascii=False)}
     if style == "kohya":
         metadata |= {"ss_network_module": "networks.lora", "ss_network_dim": str(max(ranks))}

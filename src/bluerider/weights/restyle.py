@@ -34,5 +34,13 @@ def restyle(source: Path, target: Path, style: str, files: ModelFiles) -> int:
     """
     check_file(source, target)
     (lora,) = files.adapted([source]).loras
-    write_lora(target, lora.factors, files.targets(), about=lora.about, style=style, dtype=None)
+    write_lora(
+        target,
+        lora.factors,
+        files.targets(),
+        about=lora.about,
+        style=style,
+        dtype=None,
+        words=lora.words,
+    )
     return sum(map(len, lora.factors.values()))

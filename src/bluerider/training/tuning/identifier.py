@@ -1,8 +1,11 @@
 """The word that stands for a subject: rare in every tokenizer the model has."""
 
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 from bluerider.errors import InputError
 from bluerider.tokenizers import Tokenizer
@@ -49,6 +52,12 @@ def choose(tokenizers: Sequence[Tokenizer], count: int = 1) -> list[str]:
         if len(found) < count and word[0] not in {known[0] for known in found}:
             found.append(word)
     return found
+
+
+def made(facts: Sequence[Any]) -> str:
+    """A word for a new token, the same for the same facts."""
+    text = json.dumps(list(facts), ensure_ascii=False)
+    return f"v{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def check(word: str, tokenizers: Sequence[Tokenizer]) -> list[str]:

@@ -15,6 +15,7 @@ from bluerider.errors import InputError
 PRESETS = Path(__file__).parents[1] / "presets"
 TABLES = ("models", "purposes")  # files there that are no presets
 MODES = ("off", "lora", "attention", "full")
+NEW = "new"  # the identifier that is learned
 PARTS = ("prior", "decoder", "text_encoder")
 CHOICES = {
     "train": MODES,
@@ -59,6 +60,7 @@ class Plan:
     decoder: PartPlan = field(default_factory=PartPlan)
     text_encoder: PartPlan = field(default_factory=PartPlan)
     identifier: str = "auto"
+    identifier_rate: float = 1e-3  # peak learning rate of a new word's rows
     decoder_condition: str = "auto"
     inpainting: bool = False  # the decoder learns to repaint what a mask leaves out
     class_weight: float = 1.0
@@ -100,6 +102,15 @@ class Plan:
     def trained(self) -> list[str]:
         """The parts that train."""
         return [part for part in PARTS if self.part(part).train != "off"]
+
+    @property
+    def spells(self) -> bool:
+        """Whether the subject's word is a new token, which is learned."""
+        return self.identifier == NEW
+
+    def rate_of(self, group: str) -> float:
+        """The peak learning rate of a part, or of the new words (`identifier`)."""
+        return self.identifier_rate if group == "identifier" else self.part(group).rate
 
     def part(self, name: str) -> PartPlan:
         """How a part trains."""

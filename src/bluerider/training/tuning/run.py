@@ -18,6 +18,7 @@ from bluerider.devices import choose_device
 from bluerider.errors import InputError
 from bluerider.images import make_folder
 from bluerider.nets.lora import Factors, LowRank
+from bluerider.nets.tokens import learned_rows
 from bluerider.training.framing import Framing
 from bluerider.training.report import write_report
 from bluerider.training.subjects import SubjectSet
@@ -35,6 +36,7 @@ from bluerider.training.tuning.whole import write_model
 from bluerider.weights.load import ModelFiles, open_model
 from bluerider.weights.lora import write_lora
 from bluerider.weights.store import write_whole
+from bluerider.weights.words import Word
 
 RESULT = "lora.safetensors"
 SAVED = "config.yaml"
@@ -82,11 +84,12 @@ class Run(ABC):
         self.plan = self._plan()
         self.device = choose_device(wanted.device)
         self.learned = self.gather(self._framing())
+        captions = self.captions()
         self.school = teach.School(
             files=self.files,
             plan=self.plan,
             learned=self.learned,
-            captions=self.captions(),
+            captions=captions,
             device=self.device,
         )
         self.check()
@@ -180,11 +183,11 @@ class Run(ABC):
             raise InputError(
                 "text_encoder trains with the prior or the decoder; turn one of them on"
             )
-        tuner = self._tuner(lessons, teacher.nets, rows)
+        tuner = self._tuner(lessons, teacher, rows)
         quiet = {} if self.first else {"tensorboard": False, "wandb": False}
         trackers = Trackers(out, replace(plan, **quiet))
         ledger = Ledger(out, plan, self.advance, trackers, self.halves)
-        samples = self._samples(teacher.nets, trackers)
+        samples = self._samples(teacher, trackers)
         keep = keeper.Keeper(
             out / "checkpoints", every=plan.checkpoint_every, keep=plan.keep, say=self.say
         )
@@ -201,7 +204,7 @@ class Run(ABC):
             trackers.close()
         result = out / RESULT
         if is_first:
-            result = self.write(teacher.nets)
+            result = self.write(teacher.nets, teacher.words())
             self.say(f"how it went: {write_report(out)}")
             self.say(f"learned in {time.monotonic() - begun:.0f} s: {result}")
         return result
@@ -268,7 +271,7 @@ class Run(ABC):
     def _tuner(
         self,
         lessons: Mapping[str, Lesson],
-        nets: Mapping[str, nn.Module],
+        teacher: teach.Teacher,
         rows: Mapping[str, teach.Rows],
     ) -> Tuner:
         sources = {n: teach.source(self.school, n, rows[n], one) for n, one in lessons.items()}
@@ -282,12 +285,13 @@ class Run(ABC):
                 first=tuner.micro,
             )
 
-        return Tuner(lessons, nets, self.plan, draws, self.facts, self.halves)
+        words = [r for tower in teacher.towers.values() if (r := learned_rows(tower)) is not None]
+        return Tuner(lessons, teacher.nets, self.plan, draws, self.facts, self.halves, words)
 
-    def _samples(self, nets: Mapping[str, nn.Module], trackers: Trackers) -> Samples:
-        live: dict[str, Any] = {}
+    def _samples(self, teacher: teach.Teacher, trackers: Trackers) -> Samples:
+        live: dict[str, Any] = dict(teacher.towers)
         files = self.files
-        for part, net in nets.items():
+        for part, net in teacher.nets.items():
             home = teach.HOMES[part]
             live[home] = (net["unet"], net["conditioner"]) if home == "unet" else net
         if "unet" in live:  # which may have got more channels
@@ -317,7 +321,7 @@ class Run(ABC):
         mask.paste(255, (wide // 4, high // 4, wide - wide // 4, high - high // 4))
         return {"task": "inpaint", "picture": picture, "mask": mask}
 
-    def write(self, nets: Mapping[str, nn.Module]) -> Path:
+    def write(self, nets: Mapping[str, nn.Module], words: Sequence[Word] = ()) -> Path:
         """Write what was learned: one LoRA file, or the whole model where more trained."""
         about = {**self.about(), **self._origin()}
         modes = {self.plan.part(part).train for part in self.plan.trained}
@@ -333,7 +337,7 @@ class Run(ABC):
         targets = {part: t for part, t in self.files.targets().items() if part in factors}
         path = self.wanted.out / RESULT
         dtype = getattr(torch, self.plan.save_as)
-        write_lora(path, factors, targets, about=about, dtype=dtype)
+        write_lora(path, factors, targets, about=about, dtype=dtype, words=words)
         return path
 
     def _origin(self) -> dict[str, Any]:

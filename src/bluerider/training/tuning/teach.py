@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from bluerider.diffusion.schedule import Schedule
 from bluerider.errors import InputError
 from bluerider.images import digest, fit, open_picture
+from bluerider.nets.tokens import learned_rows
 from bluerider.pipeline import Pipeline
 from bluerider.pipeline.prior import imagine
 from bluerider.request import Request
@@ -26,12 +27,14 @@ from bluerider.training.subjects import SubjectSet
 from bluerider.training.tuning.cache import Frame, encoded, identity, keep, kept
 from bluerider.training.tuning.chosen import choose, recompute
 from bluerider.training.tuning.draws import Source
+from bluerider.training.tuning.identifier import pieces
 from bluerider.training.tuning.inpainting import WIDENED, Blanked, Known, widen
 from bluerider.training.tuning.lessons import DecoderLesson, Lesson, PriorLesson, Shelves
-from bluerider.training.tuning.plan import PARTS, Plan
+from bluerider.training.tuning.plan import NEW, PARTS, Plan
 from bluerider.training.tuning.told import Cached, Spoken, Values
-from bluerider.weights.load import ModelFiles, whole
+from bluerider.weights.load import READERS, ModelFiles, whole
 from bluerider.weights.store import home
+from bluerider.weights.words import Word
 
 HOMES = {"prior": "prior", "decoder": "unet", "text_encoder": "text"}
 """What trains -> the model's part that holds it."""
@@ -107,6 +110,11 @@ class School:
         for part in self.plan.trained:
             if part not in has:
                 raise InputError(f"{part}: {name} has none; it has {', '.join(has)}")
+        if self.plan.spells and {self.plan.part(p).train for p in self.plan.trained} - {"lora"}:
+            raise InputError(
+                f"identifier={NEW}: a new word goes into a LoRA's file; set train=lora, or choose "
+                "a word with identifier=WORD"
+            )
         if not self.plan.trained:
             raise InputError(f"nothing trains; set {' or '.join(f'{p}.train=lora' for p in has)}")
 
@@ -241,6 +249,19 @@ def ended(steps: Generator[Any, None, Tensor]) -> Tensor:
             return found
 
 
+def new_words(files: ModelFiles, texts: Sequence[str], classes: Sequence[str]) -> list[Word]:
+    """Words that no vocabulary has, each with the mean of the rows of its class's last word."""
+    found: dict[str, dict[str, Tensor]] = {text: {} for text in texts}
+    for tokenizer, part in READERS.items():
+        if part not in files.sources:
+            continue
+        table = files.load(part, dtype=torch.float32).embed.weight.detach()
+        for text, class_ in zip(texts, classes, strict=True):
+            ids = pieces(files.tokenizer(tokenizer), class_.split()[-1])
+            found[text][part] = table[ids].mean(dim=0).clone()
+    return [Word(text=text, rows=rows) for text, rows in found.items()]
+
+
 def tables(captions: Sequence[str], files: ModelFiles, part: str, full: bool) -> Any:
     """Ids and mask of the different captions, the empty one first, and which one each row has."""
     different = list(dict.fromkeys(["", *captions]))
@@ -274,6 +295,7 @@ class Teacher:
         self.generator = torch.Generator().manual_seed(plan.seed)
         self.base = getattr(torch, plan.base)
         self.nets: dict[str, nn.Module] = {}  # by what trains
+        self.towers: dict[str, nn.Module] = {}  # text encoders whose new words are learned
 
     def net(self, part: str) -> nn.Module:
         """A part that trains, as one module, prepared."""
@@ -289,13 +311,40 @@ class Teacher:
         school = self.school
         ids, mask, captions = tables(rows.captions, school.files, tokenizer, full)
         learns = part == "text" and school.plan.text_encoder.train != "off"
+        spells = bool(school.files.words)
         tower = (
             self.net("text_encoder")
             if learns
             else whole(school.files.load(part, dtype=torch.float32, device=school.device))
         )
         spoken = Spoken(tower, read, ids, mask, captions).to(school.device)
-        return spoken if learns else spoken.cached()
+        if spells:
+            self.spell(part, tower)
+        return spoken if learns or spells else spoken.cached()
+
+    def spell(self, part: str, tower: nn.Module) -> None:
+        """Let a text encoder learn its new words; the rest of it stays as it was chosen."""
+        rows = learned_rows(tower)
+        assert rows is not None
+        if not any(tower is net for net in self.nets.values()):
+            tower.requires_grad_(False)
+        rows.data = rows.data.float()
+        rows.requires_grad_(True)
+        self.towers[part] = tower
+
+    def words(self) -> list[Word]:
+        """The words as they stand; where no lesson reads one with a text encoder, as they were."""
+        live = {part: learned_rows(tower) for part, tower in self.towers.items()}
+        return [
+            Word(
+                text=word.text,
+                rows={
+                    part: row if (rows := live.get(part)) is None else rows[number].detach().clone()
+                    for part, row in word.rows.items()
+                },
+            )
+            for number, word in enumerate(self.school.files.words)
+        ]
 
     def prior(self, rows: Rows) -> Lesson:
         """The prior's lesson."""

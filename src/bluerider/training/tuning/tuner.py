@@ -22,7 +22,8 @@ class Tuner(L.LightningModule):
     """Lessons that train together; each adds its halves' losses to one sum.
 
     `parts` names the networks whose parameters form a group with a rate of its own, `halves` what
-    the samples of a micro-batch are called. A checkpoint holds what trains, never what is frozen.
+    the samples of a micro-batch are called, `words` the rows of
+    tokens that are learned. A checkpoint holds what trains, never what is frozen.
     """
 
     def __init__(
@@ -33,14 +34,19 @@ class Tuner(L.LightningModule):
         draws: Callable[["Tuner"], Draws],
         facts: Mapping[str, Any],
         halves: Sequence[str],
+        words: Sequence[nn.Parameter] = (),
     ) -> None:
         super().__init__()
         self.strict_loading = False
         self.lessons = nn.ModuleDict(lessons)
         self.plan, self.draws, self.facts, self.halves = plan, draws, dict(facts), halves
+        spelled = {p for p in words if p.requires_grad}
         self.groups = {
-            part: [p for p in net.parameters() if p.requires_grad] for part, net in parts.items()
+            part: [p for p in net.parameters() if p.requires_grad and p not in spelled]
+            for part, net in parts.items()
         }
+        if spelled:
+            self.groups["identifier"] = list(words)
         self.slow = [p.detach().clone() for p in self.trainable] if plan.average else []
         self.seen: list[dict[str, Tensor]] = []  # of the micro-batches since the last step
         self.norm = torch.zeros(())
@@ -90,7 +96,12 @@ class Tuner(L.LightningModule):
         """AdamW with a group for every part, under a warm-up and the schedule."""
         plan = self.plan
         groups = [
-            {"params": weights, "lr": plan.part(part).rate, "name": part}
+            {
+                "params": weights,
+                "lr": plan.rate_of(part),
+                "name": part,
+                "weight_decay": 0.0 if part == "identifier" else plan.decay,
+            }
             for part, weights in self.groups.items()
         ]
         optimizer = make_optimizer(plan, groups)

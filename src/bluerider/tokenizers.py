@@ -54,7 +54,8 @@ class Tokenizer:
 
         fast = Fast.from_str(self.fast.to_str())
         fast.add_tokens([AddedToken(word, normalized=False, single_word=True) for word in words])
-        learned = {fast.token_to_id(word): first + i for i, word in enumerate(words)}
+        found = [fast.token_to_id(word) for word in words]
+        learned = {at: first + i for i, at in enumerate(found) if at is not None}
         return Tokenizer(fast, self.length, self.pad, learned)
 
     def rows(self, texts: list[str]) -> list[list[int]]:

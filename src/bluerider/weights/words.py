@@ -9,7 +9,7 @@ from torch import Tensor
 from bluerider.errors import InputError
 
 MARK = "lora_words"
-"""How the names of their tensors begin: lora_words.WORD.PART. PEFT's readers pass them over."""
+"""How the names of their tensors begin: lora_words.WORD.PART, apart from those of layers."""
 NAMES = {"text": "text_encoder", "mclip": "mclip", "t5": "t5"}
 
 

@@ -12,9 +12,10 @@ import typer
 from bluerider.cli import values
 from bluerider.cli.data import check_folder
 from bluerider.cli.dreambooth import check_given, dreambooth
-from bluerider.cli.evaluating import fields_of, show_table, stamp, watched
+from bluerider.cli.evaluating import fields_of, show_table, stamp
 from bluerider.cli.flags import option
 from bluerider.cli.painting import progress_bar, say
+from bluerider.cli.teaching import Sitting
 from bluerider.cli.tuning import FILES, MODEL
 from bluerider.errors import BlueriderError, InputError
 from bluerider.request import check_whole
@@ -224,18 +225,8 @@ class Course:
 
     def paint(self, variant: str, label: str) -> None:
         """Everything that is asked of a variant."""
-        from bluerider.evaluate.painting import paint_all
-
-        asked = self.judge.asked(variant)
-        painting = paint_all(
-            self.pipe,
-            asked,
-            self.journal,
-            batch=self.batch,
-            own=lambda question: {"seed": question.seed},
-            **self.fields,
-        )
-        self.answers |= dict(watched(painting, len(asked), self.place, label))
+        sitting = Sitting(self.pipe, self.journal, self.batch, self.fields)
+        self.answers |= sitting.answer(self.judge.asked(variant), label)
 
     def finish(self, trials: Sequence[Trial], *, as_json: bool) -> None:
         """Write sweep.json and the sheet, best run first; show the table."""

@@ -2,7 +2,7 @@
 
 A text's embedding stands nearest to the code it means, yet far from it, and a decoder paints what
 lies at the place it is given. Only the way from the text's embedding to the answer is trained here,
-which costs a hundredth of the whole transformer.
+which spares the other tokens and all attention but the first.
 """
 
 from typing import NamedTuple

@@ -9,6 +9,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 
 from bluerider.errors import BlueriderError
@@ -17,6 +18,17 @@ from bluerider.training.tuning.plan import Plan
 from bluerider.training.tuning.tuner import Tuner
 
 PRECISION = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+
+
+class Streamed(TorchCheckpointIO):
+    """Checkpoints go straight to their file; Lightning puts the bytes together in memory first,
+    which takes as much once more.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        torch.save(checkpoint, path)
 
 
 def strategy(plan: Plan, device: torch.device) -> Any:
@@ -55,6 +67,7 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
+        plugins=None if plan.strategy == "fsdp" else [Streamed()],
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*does not have many workers.*")

@@ -21,7 +21,7 @@ NEAR = (
     "red apple",
     "an owl",
     "a small red apple on a blue background",
-    "a cat to the left of a dog",
+    "cat to the left of dog",
     "красное яблоко",
     "猫",
     "قطة",

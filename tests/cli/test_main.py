@@ -190,6 +190,8 @@ def read_all(terminal: int) -> str:
         ("bluerider generate --model murn", 3, {"murnau"}),
         ("bluerider generate --guidance-", 2, {"--guidance-interval"}),
         ("bluerider models fet", 2, {"fetch"}),
+        ("bluerider dreambooth sweep --unr", 3, {"--unrelated"}),
+        ("bluerider dreambooth --dry", 2, {"--dry-run"}),
     ],
 )
 def test_the_shell_is_answered(

@@ -99,6 +99,13 @@ def test_min_snr_weighs_an_error_of_x0_alike_for_every_kind() -> None:
     torch.testing.assert_close(min_snr(of("v"), t, gamma=3.0) * (snr + 1), x0)
 
 
+def test_a_floor_gives_the_noisiest_levels_a_weight() -> None:
+    """With a floor of 1 and no cap, the loss of v is the plain one (Salimans & Ho 2022)."""
+    t = torch.arange(0, 1000, 37)
+    ours = min_snr(of("v"), t, gamma=float("inf"), floor=1.0)
+    torch.testing.assert_close(ours, torch.ones_like(ours))
+
+
 def test_elbo_weights_of_eps_are_latent_diffusions(
     golden: Callable[[str], dict[str, Tensor]], published: dict[str, Schedule]
 ) -> None:

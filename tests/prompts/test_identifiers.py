@@ -25,7 +25,8 @@ def test_places_are_filled(prompt: str, words: list[str], expected: str) -> None
     [
         ("a [V] robot", [], "no --lora"),
         ("a [V] robot", ["a", "b"], r"\[V1\] to \[V2\]"),
-        ("a [V3] robot", ["a", "b"], "2 --lora given"),
+        ("a [V3] robot", ["a", "b"], "--lora gives 2 subjects"),
+        ("a [V2] robot", ["a"], "--lora gives 1 subject$"),
         ("a [V] robot", [None], "does not name its identifier"),
     ],
 )

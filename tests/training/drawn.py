@@ -20,5 +20,8 @@ def tiny_emoji(count: int = 5) -> EmojiSet:
     """`count` drawings named "thing a", "thing b" ...; the last one is held out."""
     signs = [chr(ord("a") + i) for i in range(count)]
     names = {"en": {s: f"thing {s}" for s in signs}, "ru": {s: f"вещь {s}" for s in signs}}
-    words = {lang: {s: ["word"] for s in signs} for lang in names}
+    words = {
+        lang: {s: [name, f"{s} letter", f"{s} sign"] for s, name in table.items()}
+        for lang, table in names.items()
+    }
     return EmojiSet(signs, [drawing(i) for i in range(count)], names, words, (signs[-1],))

@@ -36,6 +36,21 @@ def test_a_name_points_at_its_drawing(captions: Captions) -> None:
             assert text.lower()[-1] == captions.motifs.emoji[row]
 
 
+def test_keywords_take_the_place_of_a_part_of_the_names() -> None:
+    captions = Captions(tiny_emoji(26), keywords=0.5)
+    texts = captions.draw(np.random.default_rng(0), 400).texts
+    assert 150 < sum(" letter" in text for text in texts) < 250
+
+
+def test_keywords_point_at_their_drawing_and_never_hold_its_name() -> None:
+    captions = Captions(tiny_emoji(26), keywords=1.0)
+    told = captions.draw(np.random.default_rng(0), 200)
+    for text, row in zip(told.texts, told.first.tolist(), strict=True):
+        sign = captions.motifs.emoji[row]
+        assert f"{sign} letter" in text and f"{sign} sign" in text
+        assert "thing" not in text and "вещь" not in text
+
+
 def test_scenes_make_up_their_part(captions: Captions) -> None:
     told = captions.draw(np.random.default_rng(0), 400)
     assert 150 < int(told.traits.any(dim=1).sum()) < 250

@@ -34,9 +34,10 @@ nets:
 stages:
   tokenizer: {alphabet: 60}
   autoencoder: {steps: 2, batch: 2, rate: 1.0e-3, crop: 32}
-  clip: {steps: 2, batch: 6, rate: 1.0e-3, longest: 16, told: 0.5, pictures: 3, scenes: 0.5}
-  prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5}
-  recall: {steps: 2, batch: 6, rate: 1.0e-3, texts: 60, told: 0.5, longest: 16}
+  clip: {steps: 2, batch: 6, rate: 1.0e-3, longest: 16, told: 0.5, keywords: 0.2, pictures: 3,
+         scenes: 0.5}
+  prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5, keywords: 0.2}
+  recall: {steps: 2, batch: 6, rate: 1.0e-3, texts: 60, told: 0.5, keywords: 0.2, longest: 16}
   decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, variants: 3}
 """
 
@@ -85,6 +86,20 @@ def test_training_goes_on_from_exported_weights(trained: Workshop, tmp_path: Pat
     again.init = tmp_path / "model"
     ours, theirs = again.fresh("unet").state_dict(), trained.trained("unet").state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_the_image_tower_rests_where_a_batch_shows_no_pictures(
+    trained: Workshop, tmp_path: Path
+) -> None:
+    export(trained, tmp_path / "model", torch.float32)
+    again = workshop(trained.recipe.changed("clip", ["pictures=0"]), trained.emoji, tmp_path)
+    again.init = tmp_path / "model"
+    (tmp_path / "tokenizer").symlink_to(trained.out / "tokenizer")
+    again.run("clip", lambda text: None)
+    for name, rests in (("image", True), ("text", False)):
+        ours = again.trained(name, "clip").state_dict()
+        theirs = trained.trained(name).state_dict()
+        assert all(torch.equal(ours[key], theirs[key]) for key in theirs) == rests
 
 
 def test_a_stage_asks_for_the_one_before(recipe: Recipe, emoji: EmojiSet, tmp_path: Path) -> None:

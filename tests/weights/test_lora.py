@@ -6,11 +6,16 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
+from bluerider.config import ConditionerConfig
 from bluerider.errors import InputError, WeightsError
+from bluerider.nets.conditioner import make_conditioner
 from bluerider.nets.lora import Factors, layers
+from bluerider.weights.layouts import keymap
 from bluerider.weights.load import ModelFiles, open_model, whole
-from bluerider.weights.lora import PREFIXES, Adapter, write_lora
+from bluerider.weights.lora import PREFIXES, Adapter, Target, write_lora
+from tests.tiny import CROSS
 
 PARTS = ("unet", "prior", "text")
 ABOUT = {"subject": "a [V] robot", "class": "a robot", "identifier": "zqx"}
@@ -49,10 +54,39 @@ def adapter(files: ModelFiles, path: Path | str) -> Adapter:
     return files.adapted([path]).loras[0]
 
 
-def test_every_correctable_layer_has_a_published_name(files: ModelFiles) -> None:
+@pytest.mark.parametrize("name", ["kandinsky-2.0", "kandinsky-2.1", "kandinsky-2.2", "sd-1.5"])
+def test_every_correctable_layer_has_a_published_name(tiny: Any, name: str) -> None:
+    files = open_model(tiny(name))
     for part, target in files.targets().items():
         net = whole(files.load(part))
         assert set(target.names.values()) == set(layers(net)) == set(target.shapes), part
+
+
+def test_words_pooled_by_attention_have_published_names_too() -> None:
+    config = ConditionerConfig(
+        kind="text_image",
+        context_dim=24,
+        time_dim=64,
+        image_dim=24,
+        tokens=10,
+        text_dim=128,
+        pooling="attention",
+    )
+    target = Target.of(
+        lambda: nn.ModuleDict({"conditioner": make_conditioner(config)}),
+        keymap("unet", (CROSS, config)),
+    )
+    assert set(target.names.values()) == set(target.shapes)
+    assert "conditioner.pooled.attention.q" in target.shapes
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [("zqx", ("zqx",)), (["zqx", "wfk"], ("zqx", "wfk")), ([], (None,)), (7, (None,))],
+)
+def test_a_file_names_a_word_for_each_of_its_subjects(said: Any, words: Any) -> None:
+    about = {"identifier": said}
+    assert Adapter(name="", sha256="", scale=1.0, factors={}, about=about).identifiers == words
 
 
 @pytest.mark.parametrize("style", ["peft", "kohya"])
@@ -66,7 +100,7 @@ def test_what_is_written_is_read_again(
         assert found.factors[part].keys() == factors[part].keys()
         for layer, own in factors[part].items():
             assert torch.equal(found.factors[part][layer].delta(), own.delta())
-    assert found.about == ABOUT and found.identifier == "zqx"
+    assert found.about == ABOUT and found.identifiers == ("zqx",)
 
 
 @pytest.mark.parametrize(

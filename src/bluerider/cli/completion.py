@@ -34,6 +34,14 @@ class Table(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return load(cmd_name) if cmd_name in COMMANDS else None
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """The command that a line means, one of two words before one of its first."""
+        two = " ".join(args[:2])
+        if two in COMMANDS:
+            return two, self.get_command(ctx, two), args[2:]
+        found: tuple[Any, Any, list[str]] = super().resolve_command(ctx, args)
+        return found
+
 
 def answer(instruction: str) -> int:
     """Answer a shell that asks, through the environment, how a line may go on."""

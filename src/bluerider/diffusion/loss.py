@@ -35,12 +35,15 @@ def simple_loss(output: Tensor, wanted: Tensor, *, absolute: bool = False) -> Te
     return (error.abs() if absolute else error.square()).flatten(1).mean(1)
 
 
-def min_snr(schedule: Schedule, t: Tensor, gamma: float = 5.0) -> Tensor:
+def min_snr(schedule: Schedule, t: Tensor, gamma: float = 5.0, floor: float = 0.0) -> Tensor:
     """Weights (B,) of the simple loss that cap the signal-to-noise ratio at gamma (Hang et al.
     2023, section 3.4).
+
+    A `floor` is added to it: with 1, the error of x0 counts at the noisiest levels too (the SNR+1
+    weighting of Salimans & Ho 2022, section 4, capped).
     """
     snr = 1.0 / schedule.sigmas.square()
-    capped = snr.clamp_max(gamma)
+    capped = snr.clamp_max(gamma) + floor
     below = {"x0": torch.ones_like(snr), "eps": snr, "v": snr + 1.0}[schedule.config.predict]
     return gather(capped / below, t, t)
 

@@ -201,7 +201,7 @@ class Pipeline:
         if request.lora and request.lora != used:
             names = ", ".join(one.name for one in request.lora)
             raise InputError(f"the request was made with the LoRA {names}; load it with --lora")
-        words = [lora.identifier for lora in loras]
+        words = [word for lora in loras for word in lora.identifiers]
         said = {role: text and filled(text, words) for role, text in request.words.items()}
         add = tuple(
             each if each.words is None else replace(each, words=filled(each.words, words))

@@ -14,9 +14,10 @@ def has_place(prompt: str) -> bool:
 
 
 def filled(prompt: str, identifiers: Sequence[str | None]) -> str:
-    """The prompt with the first LoRA's identifier for `[V]` or `[V1]`, the second's for `[V2]`.
+    """The prompt with the first subject's identifier for `[V]` or `[V1]`, the second's for `[V2]`.
 
-    Raises InputError for a place without a LoRA, and for a LoRA that names no identifier.
+    Subjects are counted from LoRA to LoRA; None is one whose file names no identifier. Raises
+    InputError for a place that stands for none of them, and for one that names no identifier.
     """
     count = len(identifiers)
 
@@ -25,9 +26,13 @@ def filled(prompt: str, identifiers: Sequence[str | None]) -> str:
         if not count:
             raise InputError(f"the prompt has {place}, but no --lora says what it is; give one")
         if match[1] is None and count > 1:
-            raise InputError(f"{place} with {count} LoRAs; [V1] to [V{count}] are accepted")
+            raise InputError(
+                f"{place} with {count} subjects in --lora; [V1] to [V{count}] are accepted"
+            )
         if index > count:
-            raise InputError(f"the prompt has {place}; {count} --lora given")
+            raise InputError(
+                f"the prompt has {place}; --lora gives {count} subject{'s' * (count > 1)}"
+            )
         found = identifiers[index - 1]
         if found is None:
             raise InputError(

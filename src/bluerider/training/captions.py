@@ -22,7 +22,7 @@ from bluerider.training.motifs import Motifs
 
 # languages with the most readers are drawn more often; the rest share what is left evenly
 WIDESPREAD = tuple("zh hi es fr ar bn pt ru ur id de ja sw mr te tr ta vi ko".split())
-ENGLISH, WIDE = 0.14, 0.61  # of all names; the others share the rest
+ENGLISH, WIDE = 0.10, 0.45  # of all names; the others share the rest
 HELD_OUT = 10  # one name in so many is kept out of every stage
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -37,7 +37,7 @@ class Told(NamedTuple):
 
 
 def language_weights(languages: list[str]) -> NDArray[np.float64]:
-    """English 14 %, nineteen widespread languages 61 %, the others the rest."""
+    """English 10 %, nineteen widespread languages 45 %, the others the rest."""
     weights = np.full(len(languages), (1 - ENGLISH - WIDE) / max(1, len(languages) - 20))
     for i, lang in enumerate(languages):
         if lang == "en":
@@ -56,8 +56,8 @@ def is_kept_out(language: str, emoji: str) -> bool:
 class Captions:
     """Draws texts for the drawings that training may see."""
 
-    def __init__(self, emoji: EmojiSet, scenes: float = 0.0) -> None:
-        self.scenes = scenes
+    def __init__(self, emoji: EmojiSet, scenes: float = 0.0, keywords: float = 0.0) -> None:
+        self.scenes, self.often = scenes, keywords
         seen = [emoji.emoji[i] for i in emoji.seen]
         self.names: dict[str, dict[int, str]] = {}
         for lang, table in sorted(emoji.names.items()):
@@ -65,6 +65,7 @@ class Captions:
             self.names[lang] = {
                 row: name for row, name in known.items() if not is_kept_out(lang, seen[row])
             }
+        self.keywords = {lang: keywords_of(emoji, lang, seen) for lang in self.names}
         self.languages = [lang for lang in self.names if self.names[lang]]
         self.weights = language_weights(self.languages)
         self.rows = {lang: np.array(sorted(self.names[lang])) for lang in self.languages}
@@ -76,7 +77,9 @@ class Captions:
         return [name for lang in self.languages for name in self.names[lang].values()]
 
     def draw(self, rng: np.random.Generator, count: int) -> Told:
-        """Texts: names by language, a part of them (`scenes`) in a scene."""
+        """Texts: names by language, a part of them (`scenes`) in a scene; in place of a part
+        (`keywords`) of the names, what else a drawing is looked for by.
+        """
         texts, first, second = [], [], []
         traits = np.zeros((count, TRAITS), np.float32)
         for i in range(count):
@@ -93,8 +96,16 @@ class Captions:
     def name(self, rng: np.random.Generator) -> tuple[str, int]:
         """A name, as somebody may type it, and its row."""
         lang = self.languages[rng.choice(len(self.languages), p=self.weights)]
+        if self.keywords[lang] and rng.random() < self.often:
+            return self.looked_for(rng, lang)
         row = int(rng.choice(self.rows[lang]))
         return typed(self.names[lang][row], rng, english=lang == "en"), row
+
+    def looked_for(self, rng: np.random.Generator, lang: str) -> tuple[str, int]:
+        """Two to four keywords of a drawing in any order, and its row."""
+        row, words = self.keywords[lang][int(rng.integers(len(self.keywords[lang])))]
+        chosen = rng.permutation(words)[: int(rng.integers(2, 5))]
+        return (", " if rng.random() < 0.3 else " ").join(chosen), row
 
     def scene(self, rng: np.random.Generator) -> tuple[str, int, int, NDArray[np.float32]]:
         """A scene in words, the rows of its things, its traits."""
@@ -106,6 +117,19 @@ class Captions:
             names[self.motifs.emoji[motif.second]] = self.names[lang][motif.second]
         text = render(motif.scene, names, lang, int(rng.integers(12)))
         return text, motif.first, motif.second, motif.traits
+
+
+def keywords_of(emoji: EmojiSet, lang: str, seen: list[str]) -> list[tuple[int, list[str]]]:
+    """Rows of drawings and their keywords in a language, where there are two at least; the name
+    itself is none, so that what is kept out stays out.
+    """
+    found = []
+    for row, one in enumerate(seen):
+        name = emoji.names[lang].get(one, "").casefold()
+        words = [w for w in emoji.keywords.get(lang, {}).get(one, []) if w.casefold() != name]
+        if len(words) > 1:
+            found.append((row, words))
+    return found
 
 
 def typed(name: str, rng: np.random.Generator, *, english: bool) -> str:

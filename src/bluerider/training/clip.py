@@ -11,7 +11,7 @@ from bluerider.config import VisionConfig
 from bluerider.nets.clip import TextTower, VisionTower
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, Appearance
-from bluerider.training.captions import Captions, cut_rows, in_groups, normalised
+from bluerider.training.captions import Captions, Told, cut_rows, in_groups, normalised
 from bluerider.training.pictures import Sights
 from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
@@ -27,7 +27,7 @@ class Met(NamedTuple):
     first: Tensor  # (T,) row of the drawing a text names
     second: Tensor  # (T,) of a second one, NONE without
     traits: Tensor  # (T, TRAITS)
-    picture: Tensor  # (P, 3, size, size), normalised for the vision tower
+    picture: Tensor  # (P, 3, size, size), normalised for the vision tower; none: it rests
     embedding: Tensor  # (P, width), what the vision tower has to say of them
     drawing: Tensor  # (P,) row of the first thing; NONE in the empty picture
 
@@ -43,7 +43,8 @@ class Towers(nn.Module):
     def forward(self, picture: Tensor, *ids: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings (P, D) of pictures and (T, D) of texts."""
         words = torch.cat([self.text(group).embedding for group in ids])
-        return self.vision(picture), words
+        seen = self.vision(picture) if len(picture) else words.new_zeros(0, words.shape[1])
+        return seen, words
 
 
 def start_small(text: TextTower, vision: VisionTower) -> None:
@@ -94,14 +95,14 @@ class ClipStage(Stage):
         seen, words = seen.float(), words.float()
         read_sharply, see_sharply = self.net.sharpness.exp().clamp(max=50.0)
         wanted = self.appearance.embed(batch.first, batch.second, batch.traits)
-        nobody = torch.full_like(batch.drawing, NONE)
         find, right = chosen(self.appearance, words, batch.first, batch.second, read_sharply)
-        name, known = chosen(self.appearance, seen, batch.drawing, nobody, see_sharply)
-        read, look = (
-            apart(self.appearance, words, wanted),
-            apart(self.appearance, seen, batch.embedding),
-        )
+        read = apart(self.appearance, words, wanted)
         self.log_dict({"find": find, "right": right.float().mean(), "read": read})
+        if not len(seen):
+            return find + read
+        nobody = torch.full_like(batch.drawing, NONE)
+        name, known = chosen(self.appearance, seen, batch.drawing, nobody, see_sharply)
+        look = apart(self.appearance, seen, batch.embedding)
         self.log_dict({"name": name, "known": known.float().mean(), "look": look})
         return find + read + 0.3 * name + look
 
@@ -129,16 +130,18 @@ class Meetings(Stream[Met]):
         told = self.captions.draw(rng, self.texts)
         rows = cut_rows(self.tokenizer, told.texts, self.longest)
         ids, order = in_groups(rows, self.tokenizer.pad, GROUPS)
+        told = Told(told.texts, told.first[order], told.second[order], told.traits[order])
+        return Met(ids, *told[1:], *self.look(rng))
+
+    def look(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures, their embeddings and drawings; none of any if a batch has none to show."""
+        size, nothing = self.vision.size, self.appearance.nothing()
+        if not self.sights.batch:
+            return torch.zeros(0, 3, size, size), nothing[:0], torch.zeros(0, dtype=torch.int64)
         seen = self.sights.draw(rng)
-        size = self.vision.size
-        pictures = torch.cat([normalised(seen.picture, self.vision), torch.zeros(1, 3, size, size)])
         shown = self.appearance.embed(seen.first, seen.second, seen.traits)
-        return Met(
-            ids,
-            told.first[order],
-            told.second[order],
-            told.traits[order],
-            pictures,
-            torch.cat([shown, self.appearance.nothing()]),
+        return (
+            torch.cat([normalised(seen.picture, self.vision), torch.zeros(1, 3, size, size)]),
+            torch.cat([shown, nothing]),
             torch.cat([seen.first, torch.tensor([NONE])]),
         )

@@ -13,6 +13,8 @@ from bluerider.nets.unet import UNet
 from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 
+FLOOR = 1.0  # of the loss' weights: what stands where is decided at the noisiest levels
+
 
 class Noised(NamedTuple):
     """Clean latents, the embedding of each, noise and time."""
@@ -36,7 +38,7 @@ class Painter(nn.Module):
 
 
 class DecoderStage(Stage):
-    """The simple loss, min-SNR weighted (Hang et al. 2023); a learned variance is not trained."""
+    """The simple loss, by min-SNR with a floor; a learned variance is not trained."""
 
     def __init__(
         self, unet: UNet, conditioner: ImageConditioner, schedule: Schedule, settings: Settings
@@ -52,7 +54,7 @@ class DecoderStage(Stage):
         out = half(self.net, self.dtype_, x, batch.t, batch.embedding.to(self.dtype_))
         error = simple_loss(out, target(self.schedule, batch.latent, batch.noise, batch.t))
         self.log("mse", error.mean().detach())
-        return (min_snr(self.schedule, batch.t) * error).mean()
+        return (min_snr(self.schedule, batch.t, floor=FLOOR) * error).mean()
 
 
 class Latents(Stream[Noised]):

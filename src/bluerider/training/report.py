@@ -17,6 +17,7 @@ from safetensors import safe_open
 from bluerider.charts import Point, line_chart
 from bluerider.errors import InputError
 from bluerider.files import write_whole
+from bluerider.prompts.identifiers import PLACE
 
 REPORT = "report.html"
 SAMPLE = re.compile(r"(\d{6})-([a-z]+)-(\d+)\.(?:png|jpg|webp)")
@@ -98,10 +99,15 @@ def use(folder: Path, about: Mapping[str, Any]) -> Iterator[str]:
         return
     words = painted_words(about)
     yield "<h2>How to use it</h2>"
-    if (word := about.get("identifier")) is not None:
-        words = words.replace("[V]", str(word)) if whole else words
-        told = f"<p>[V] stands for the word <code>{escape(str(word))}</code>"
-        yield f"{told}; learned in {about.get('step')} steps.</p>"
+    own = places(about)
+    if own:
+        for place, word in own.items():
+            words = words.replace(place, word) if whole else words
+        told = ", ".join(
+            f"{place} stands for the word <code>{escape(word)}</code>"
+            for place, word in own.items()
+        )
+        yield f"<p>{told}; learned in {about.get('step')} steps.</p>"
     base = str(dict(about.get("base") or {}).get("name") or "murnau")
     edits = about.get("task") == "inpaint"
     model, lora = (path, "") if whole else (base, path)
@@ -115,12 +121,22 @@ def use(folder: Path, about: Mapping[str, Any]) -> Iterator[str]:
 
 
 def painted_words(about: Mapping[str, Any]) -> str:
-    """Words that ask for what was learned: a caption, or the first subject somewhere new."""
+    """Words that ask for what was learned: a caption, or the subjects somewhere new."""
     if "prompt" in about:
         return str(about["prompt"])
     subject = about.get("subject", "a [V]")
-    first = subject[0] if isinstance(subject, list) else subject
-    return f"{first} on a blue background"
+    if isinstance(subject, list):
+        numbered = (PLACE.sub(f"[V{n}]", str(one)) for n, one in enumerate(subject, start=1))
+        subject = " and ".join(numbered)
+    return f"{subject} on a blue background"
+
+
+def places(about: Mapping[str, Any]) -> dict[str, str]:
+    """What stands in a prompt for a subject -> its word: [V] alone, [V1] and [V2] of several."""
+    said = about.get("identifier")
+    if isinstance(said, list):
+        return {f"[V{n}]": str(word) for n, word in enumerate(said, start=1)}
+    return {} if said is None else {"[V]": str(said)}
 
 
 def shell(words: str, model: str, lora: str, *, edits: bool) -> str:

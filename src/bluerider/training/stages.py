@@ -97,7 +97,7 @@ class Workshop:
         loaded = loaded[name == "conditioner"] if isinstance(loaded, tuple) else loaded
         if loaded.config != self.recipe.nets[name]:
             raise InputError(f"{self.init}: its {name} has another shape than the recipe's")
-        return loaded.float().requires_grad_(True)
+        return loaded.float().requires_grad_(True).train()
 
     def trained(self, name: str, stage: str | None = None) -> Any:
         """A network as its stage (or an earlier one that held it) left it."""
@@ -160,7 +160,7 @@ def prepare_clip(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     vision = shop.recipe.nets["image"]
     sights = Sights(shop.emoji, 2 * vision.size, batch=extra["pictures"], scenes=extra["scenes"])
     return stage, Meetings(
-        Captions(shop.emoji, extra["told"]),
+        Captions(shop.emoji, extra["told"], extra["keywords"]),
         shop.tokenizer,
         sights,
         shop.appearance,
@@ -176,7 +176,7 @@ def prepare_prior(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     from bluerider.training.prior import PriorStage, Questions
 
     extra, settings = shop.recipe.stages["prior"], shop.recipe.settings("prior")
-    captions = Captions(shop.emoji, extra["told"])
+    captions = Captions(shop.emoji, extra["told"], extra["keywords"])
     prior = shop.fresh("prior")
     if shop.init is None:
         told = captions.draw(np.random.default_rng(settings.seed), MEASURED)
@@ -226,7 +226,8 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
     extra, settings = shop.recipe.stages["recall"], shop.recipe.settings("recall")
     stage = RecallStage(shop.trained("prior", "prior").train(), settings)
-    read = read_texts(shop, extra["texts"], told=extra["told"], longest=extra["longest"])
+    given = {name: extra[name] for name in ("told", "keywords", "longest")}
+    read = read_texts(shop, extra["texts"], **given)
     return stage, Memories(*read, batch=settings.batch, seed=settings.seed)
 
 
@@ -274,13 +275,15 @@ def encoded(shop: Workshop, scenes: int) -> tuple[Tensor, Tensor]:
     return found["latents"], found["embeddings"]
 
 
-def read_texts(shop: Workshop, count: int, *, told: float, longest: int) -> tuple[Tensor, Tensor]:
+def read_texts(
+    shop: Workshop, count: int, *, told: float, keywords: float, longest: int
+) -> tuple[Tensor, Tensor]:
     """What the text tower makes (N, D) of drawn texts, and the embeddings (N, D) they mean; one in
     fifty is empty and means nothing in particular.
     """
     text, tokenizer = shop.trained("text"), shop.tokenizer
     rng = np.random.default_rng(3)
-    drawn = Captions(shop.emoji, told).draw(rng, count)
+    drawn = Captions(shop.emoji, told, keywords).draw(rng, count)
     mute = rng.random(count) < 1 / SILENT
     texts = ["" if silent else words for silent, words in zip(mute, drawn.texts, strict=True)]
     rows = cut_rows(tokenizer, texts, longest)

@@ -67,9 +67,25 @@ TEXT_IMAGE_CONDITIONER = rename(
     ("add_embedding.text_norm", "pooled.norm"),
     ("add_embedding.image_proj", "image"),
 )
+POOLING = rename(("q_linear", "q"), ("k_linear", "k"), ("v_linear", "v"), ("out", "out"))
+TEXTS_CONDITIONER = [  # diffusers has none of this kind: the names are those of 2.0's own file
+    *rename(
+        ("to_model_dim", "text"),
+        ("to_model_dim2", "text2"),
+        ("ln_model1", "norm"),
+        ("proj", "pooled.linear"),
+        ("ln_model2", "pooled.norm"),
+        ("ln_model3", "pooled2.norm"),
+    ),
+    *nested("proj2", "pooled2.attention", POOLING),
+]
 CONDITIONERS: dict[str, list[Rule]] = {
     "image": IMAGE_CONDITIONER,
-    "text_image": TEXT_IMAGE_CONDITIONER,
+    "text_image": [
+        *TEXT_IMAGE_CONDITIONER,
+        *nested("proj_n", "pooled.attention", POOLING),  # likewise: 2.1's of another pooling
+    ],
+    "texts": TEXTS_CONDITIONER,
     "none": [],
 }
 
@@ -90,7 +106,7 @@ def unet(config: UNetConfig, conditioner: ConditionerConfig) -> Keymap:
         *middle(RES, attn),
         *levels(RES, attn, resample, "up"),
     ]
-    rules = CONDITIONERS.get(conditioner.kind, [])
+    rules = CONDITIONERS[conditioner.kind]
     return Keymap((*placed("unet", torso), *placed("conditioner", rules)))
 
 

@@ -100,10 +100,11 @@ class Adapter:
     words: tuple[Word, ...] = ()
 
     @property
-    def identifier(self) -> str | None:
-        """The word that stands for the subject, where the file names one."""
-        word = self.about.get("identifier")
-        return word if isinstance(word, str) and word.strip() else None
+    def identifiers(self) -> tuple[str | None, ...]:
+        """The word that stands for each of its subjects; None where the file names none."""
+        said = self.about.get("identifier")
+        words = said if isinstance(said, list) and said else [said]
+        return tuple(w if isinstance(w, str) and w.strip() else None for w in words)
 
     def merge(self, part: str, net: nn.Module) -> None:
         """Add the corrections of a part to its network's weights."""

@@ -18,7 +18,7 @@ from bluerider.weights.keymaps import (
     under,
     unpointed,
 )
-from bluerider.weights.layouts import CROSS, SPATIAL, TEXT
+from bluerider.weights.layouts import CROSS, POOLING, SPATIAL, TEXT, TEXTS_CONDITIONER
 
 RES = rename(
     ("in_layers.0", "norm1"),
@@ -28,7 +28,6 @@ RES = rename(
     ("out_layers.3", "conv2"),
     ("skip_connection", "skip"),
 )
-POOLING = rename(("q_linear", "q"), ("k_linear", "k"), ("v_linear", "v"), ("out", "out"))
 
 
 def attention(head_dim: int) -> list[Rule]:
@@ -84,17 +83,7 @@ def conditioner(config: ConditionerConfig) -> list[Rule]:
     pictures.
     """
     if config.kind == "texts":
-        return [
-            *rename(
-                ("to_model_dim", "text"),
-                ("to_model_dim2", "text2"),
-                ("ln_model1", "norm"),
-                ("proj", "pooled.linear"),
-                ("ln_model2", "pooled.norm"),
-                ("ln_model3", "pooled2.norm"),
-            ),
-            *nested("proj2", "pooled2.attention", POOLING),
-        ]
+        return TEXTS_CONDITIONER
     if config.kind != "text_image":
         return []
     attends = config.pooling == "attention"

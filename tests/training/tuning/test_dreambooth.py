@@ -127,6 +127,22 @@ def test_without_class_weight_the_class_does_not_matter(train: Train, tmp_path: 
     assert table["prior/class"] == table["decoder/class"] == ""
 
 
+def test_several_subjects_of_one_file_are_asked_for_by_number(
+    train: Train, pictures: Path, tmp_path: Path, tiny: Any
+) -> None:
+    two = {"subject": ["a [V] disc", "a [V] ball"], "class_": ["a disc", "a ball"]}
+    given = {"pictures": [pictures, pictures], **two}
+    result = train(tmp_path / "run", "steps=1", "identifier=zqx,wfk", "class_weight=0", **given)
+    pipe = Pipeline.load(str(tiny("kandinsky-2.2")), lora=[result], device="cpu")
+    painted = pipe.generate("a [V1] disc and a [V2] ball", seed=1, steps=1)
+    assert painted.request.prompt == "a zqx disc and a wfk ball"
+    with pytest.raises(InputError, match=r"\[V\] with 2 subjects in --lora; \[V1\] to \[V2\]"):
+        pipe.resolve("a [V] disc")
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "a [V1] disc and a [V2] ball on a blue background" in page
+    assert "[V2] stands for the word <code>wfk</code>" in page
+
+
 def test_class_pictures_are_painted_once_and_topped_up(
     train: Train, tmp_path: Path, monkeypatch: Any
 ) -> None:

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors import safe_open
 
 from bluerider.errors import InputError
 from bluerider.pipeline import Pipeline
+from bluerider.weights.load import open_model
 from tests.training.tuning.conftest import Train
 
 PARTS = {
@@ -28,6 +30,17 @@ def test_a_subject_is_learned(train: Train, tiny: Any, tmp_path: Path, name: str
     assert parts == PARTS[name]
     pipe = Pipeline.load(str(tiny(name)), lora=[result], device="cpu")
     assert len(pipe.generate("a [V] disc", seed=1, steps=1).images) == 1
+
+
+@pytest.mark.parametrize("name", ["kandinsky-2.0", "kandinsky-2.1"])
+def test_every_layer_can_be_corrected(train: Train, tiny: Any, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "run"
+    changes = ("steps=1", "prior.train=off", "decoder.layers=all", "class_weight=0")
+    result = train(out, *changes, model=str(tiny(name)))
+    (lora,) = open_model(tiny(name)).adapted([result]).loras
+    trained = torch.load(out / "checkpoints" / "000001.ckpt", weights_only=True)["state_dict"]
+    assert 2 * len(lora.factors["unet"]) == len(trained)
+    assert {"conditioner.text", "conditioner.pooled.linear"} <= set(lora.factors["unet"])
 
 
 def test_a_part_that_a_model_lacks_is_refused(train: Train, tiny: Any, tmp_path: Path) -> None:

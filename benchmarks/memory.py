@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from picture import commands
+from painting import commands
 from turns import alternate, report
 
 ROUNDS = 3

@@ -11,17 +11,22 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Turn:
-    """One run of a side: seconds from start to end, peak memory in bytes, what it printed last."""
+    """One run of a side: seconds from start to end, processor seconds (which a busy machine moves
+    less), peak memory in bytes, what it printed last.
+    """
 
     seconds: float
+    worked: float
     peak: int
     said: str
 
 
-def take(command: list[str]) -> Turn:
-    """Run a command to its end; a failure ends the benchmark with what it wrote."""
+def take(command: list[str], env: dict[str, str] | None = None) -> Turn:
+    """Run a command to its end, in this environment where None is given; a failure ends the
+    benchmark with what it wrote.
+    """
     begun = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdout is not None
         said = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
@@ -31,17 +36,20 @@ def take(command: list[str]) -> Turn:
         raise SystemExit(f"failed with {process.returncode}: {' '.join(command)}")
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
     lines = said.strip().splitlines()
-    return Turn(seconds, usage.ru_maxrss * unit, lines[-1] if lines else "")
+    worked = usage.ru_utime + usage.ru_stime
+    return Turn(seconds, worked, usage.ru_maxrss * unit, lines[-1] if lines else "")
 
 
-def alternate(sides: dict[str, list[str]], rounds: int) -> dict[str, list[Turn]]:
+def alternate(
+    sides: dict[str, list[str]], rounds: int, env: dict[str, str] | None = None
+) -> dict[str, list[Turn]]:
     """Every side once a round, after one round that warms the disk cache and is not counted."""
     for command in sides.values():
-        take(command)
+        take(command, env)
     turns: dict[str, list[Turn]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, command in sides.items():
-            turns[name].append(take(command))
+            turns[name].append(take(command, env))
     return turns
 
 

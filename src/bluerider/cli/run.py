@@ -2,10 +2,12 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bluerider.cli.jobs import Job
+from bluerider.cli.swift import quick_imports
 from bluerider.cli.sweeps import Axis
 
 if TYPE_CHECKING:
@@ -50,7 +52,10 @@ def execute(jobs: list[Job], run: Run, *, listed: bool) -> None:
     place = Destination.of(run.out, count=total)
     check_embeddable(jobs, run, place)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    pipe = load(jobs[0].request.model, run, console)
+    # A depth model comes with a library of its own, which gets torch whole.
+    imports = nullcontext() if any(job.request.depth_model for job in jobs) else quick_imports()
+    with imports:
+        pipe = load(jobs[0].request.model, run, console)
     jobs = [
         replace(job, request=job.request.resolve(pipe.defaults, seed=job.request.seed))
         for job in jobs

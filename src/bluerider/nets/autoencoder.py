@@ -12,11 +12,12 @@ from torch.nn import functional as F
 from bluerider.config import AutoencoderConfig
 from bluerider.nets.attention import attend, split
 from bluerider.nets.layers import Downsample, Upsample
+from bluerider.nets.norms import GroupNorm
 
 GROUPS = 32
 
 
-class GroupNorm(nn.GroupNorm):
+class PlainNorm(GroupNorm):
     """Group norm with the signature of SpatialNorm; the latent is not looked at."""
 
     def __init__(self, channels: int) -> None:
@@ -31,7 +32,7 @@ class SpatialNorm(nn.Module):
 
     def __init__(self, channels: int, latent_channels: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(GROUPS, channels, eps=1e-6)
+        self.norm = GroupNorm(GROUPS, channels, eps=1e-6)
         self.scale = nn.Conv2d(latent_channels, channels, 1)
         self.shift = nn.Conv2d(latent_channels, channels, 1)
 
@@ -48,7 +49,7 @@ def make_norm(config: AutoencoderConfig, channels: int, decoding: bool) -> nn.Mo
     """The norm of this side of the autoencoder; encoders never look at a latent."""
     if decoding and config.norm == "spatial":
         return SpatialNorm(channels, config.latent_channels)
-    return GroupNorm(channels)
+    return PlainNorm(channels)
 
 
 class ResBlock(nn.Module):
@@ -141,7 +142,7 @@ class Encoder(nn.Module):
             for i, width in enumerate(widths)
         )
         self.mid = middle(config, decoding=False)
-        self.norm_out = GroupNorm(widths[-1])
+        self.norm_out = PlainNorm(widths[-1])
         self.conv_out = nn.Conv2d(widths[-1], out, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from bluerider.nets.attention import attend, split
 from bluerider.nets.autoencoder import Autoencoder, Level, PixelAttention, ResBlock, SpatialNorm
+from bluerider.nets.norms import GroupNorm, moments
 
 PIXELS = 2**15  # of a strip: 32 rows of 1024
 Rows = Callable[[int, int], Tensor]  # first and last row -> (B, C, last - first, W)
@@ -186,10 +187,8 @@ class Strips:
 
     def normed(self, norm: nn.Module, x: Map, z: Tensor | None) -> Rows:
         """A norm of x, for any rows."""
-        plain = norm.norm if isinstance(norm, SpatialNorm) else norm
-        mean, deviation = self.statistics(x, plain.num_groups, plain.eps)
-        weight = plain.weight.float() / deviation  # (B, C)
-        bias = plain.bias.float() - mean * weight
+        plain: GroupNorm = norm.norm if isinstance(norm, SpatialNorm) else norm
+        weight, bias = plain.affine_of(*self.moments(x))  # (B, C)
 
         def rows(first: int, last: int) -> Tensor:
             part = x.read(first, last)
@@ -205,24 +204,21 @@ class Strips:
 
         return rows
 
-    def statistics(self, x: Map, groups: int, eps: float) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of every channel's group (B, C), float32.
+    def moments(self, x: Map) -> tuple[Tensor, Tensor]:
+        """Mean and variance of every channel (B, C), in float32 or wider.
 
-        The moments of the strips are put together as they come (Chan, Golub & LeVeque 1983).
+        Those of the strips are put together as they come (Chan, Golub & LeVeque 1983).
         """
         count, mean, scatter = 0, torch.zeros(()), torch.zeros(())
         for first, last in self.strips(x.shape):
-            part = x.read(first, last).float().unflatten(1, (groups, -1))
-            size = part[0, 0].numel()
-            variance, centre = torch.var_mean(part, dim=(2, 3, 4), correction=0)
+            size = (last - first) * x.shape[3]
+            centre, variance = moments(x.read(first, last))
             if not count:
                 mean, scatter = torch.zeros_like(centre), torch.zeros_like(centre)
             shift, total = centre - mean, count + size
             scatter = scatter + variance * size + shift.square() * (count * size / total)
             mean, count = mean + shift * (size / total), total
-        deviation = (scatter / count + eps).sqrt()
-        each = x.shape[1] // groups
-        return mean.repeat_interleave(each, 1), deviation.repeat_interleave(each, 1)
+        return mean, scatter / count
 
     def strips(self, shape: Shape) -> Iterator[tuple[int, int]]:
         """First and last row of every strip."""

@@ -20,7 +20,9 @@ def commands(folder: Path) -> dict[str, list[str]]:
 
 
 def paint(path: str) -> None:
-    """The peer's side: both pipelines from the same folder, the same steps, guidance and size."""
+    """The peer's side: both pipelines from the same folder, the same steps (of the prior at least
+    two), guidance and size.
+    """
     import torch
     from diffusers import KandinskyV22Pipeline, KandinskyV22PriorPipeline
 
@@ -30,7 +32,7 @@ def paint(path: str) -> None:
     noise = torch.Generator().manual_seed(SEED)
     found = prior(
         PROMPT,
-        num_inference_steps=defaults["prior_steps"],
+        num_inference_steps=max(defaults["prior_steps"], 2),  # its scheduler divides by one less
         guidance_scale=defaults["prior_guidance"],
         generator=noise,
     )

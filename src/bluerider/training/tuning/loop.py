@@ -10,6 +10,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.plugins.precision import MixedPrecision
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 
 from bluerider.errors import BlueriderError
@@ -54,11 +55,14 @@ def fit(
     to stop, BlueriderError when the loss is no number.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    half: list[Any] = []
+    if device.type == "cpu" and plan.precision == "float16":  # Lightning would take bfloat16
+        half = [MixedPrecision("16-mixed", "cpu")]
     trainer = L.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         devices=plan.devices,
         strategy=strategy(plan, device),
-        precision=PRECISION[plan.precision],
+        precision=None if half else PRECISION[plan.precision],
         max_steps=plan.steps,
         accumulate_grad_batches=plan.accumulate,
         callbacks=[*callbacks, keeper],
@@ -67,7 +71,7 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        plugins=None if plan.strategy == "fsdp" else [Streamed()],
+        plugins=[*half, *([] if plan.strategy == "fsdp" else [Streamed()])],
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*does not have many workers.*")

@@ -74,6 +74,18 @@ def test_stages_end_in_a_model_that_paints(trained: Workshop, tmp_path: Path) ->
     assert result.images[0].size == (result.request.width, result.request.height)
 
 
+def test_an_export_keeps_what_was_read_and_tells_nothing_before_it_is_measured(
+    trained: Workshop, tmp_path: Path
+) -> None:
+    export(trained, tmp_path / "model")
+    pipe = Pipeline.load(tmp_path / "model", device="cpu")
+    known = pipe.files.known()
+    assert known is not None and known.threshold is None
+    rows = pipe.tokenizer.rows(["thing a", "thing a on a red background"])
+    assert known.familiarity(rows[0]) == 1.0
+    assert pipe.warnings(pipe.resolve("xyzzy", seed=0)) == []
+
+
 def test_a_finished_stage_is_not_run_again(trained: Workshop) -> None:
     said: list[str] = []
     trained.run("prior", said.append)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bluerider.cli.jobs import Job
-from bluerider.cli.swift import quick_imports
 from bluerider.cli.sweeps import Axis
+from bluerider.cli.swift import quick_imports
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bluerider.scenes.names import is_kept_out, slipped, typed
 from bluerider.training.appearance import NONE
-from bluerider.training.captions import Captions, in_groups, is_kept_out, slipped, typed
+from bluerider.training.captions import Captions, in_groups
 from tests.training.drawn import tiny_emoji
 
 

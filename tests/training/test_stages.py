@@ -33,7 +33,7 @@ nets:
   schedule: {kind: linear, predict: eps, clamp: 2.5, spacing: leading}
 stages:
   tokenizer: {alphabet: 60}
-  autoencoder: {steps: 2, batch: 2, rate: 1.0e-3, crop: 32}
+  autoencoder: {steps: 2, batch: 2, rate: 1.0e-3, crop: 32, still: 0, rough: 0.1}
   clip: {steps: 2, batch: 6, rate: 1.0e-3, longest: 16, told: 0.5, keywords: 0.2, pictures: 3,
          scenes: 0.5}
   prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5, keywords: 0.2}
@@ -74,6 +74,18 @@ def test_stages_end_in_a_model_that_paints(trained: Workshop, tmp_path: Path) ->
     assert result.images[0].size == (result.request.width, result.request.height)
 
 
+def test_an_export_keeps_what_was_read_and_tells_nothing_before_it_is_measured(
+    trained: Workshop, tmp_path: Path
+) -> None:
+    export(trained, tmp_path / "model")
+    pipe = Pipeline.load(tmp_path / "model", device="cpu")
+    known = pipe.files.known()
+    assert known is not None and known.threshold is None
+    rows = pipe.tokenizer.rows(["thing a", "thing a on a red background"])
+    assert known.familiarity(rows[0]) == 1.0
+    assert pipe.warnings(pipe.resolve("xyzzy", seed=0)) == []
+
+
 def test_a_finished_stage_is_not_run_again(trained: Workshop) -> None:
     said: list[str] = []
     trained.run("prior", said.append)
@@ -100,6 +112,19 @@ def test_the_image_tower_rests_where_a_batch_shows_no_pictures(
         ours = again.trained(name, "clip").state_dict()
         theirs = trained.trained(name).state_dict()
         assert all(torch.equal(ours[key], theirs[key]) for key in theirs) == rests
+
+
+def test_a_still_encoder_keeps_what_latents_mean(trained: Workshop, tmp_path: Path) -> None:
+    export(trained, tmp_path / "model", torch.float32)
+    changes = ["still=1", "average=0"]
+    again = workshop(trained.recipe.changed("autoencoder", changes), trained.emoji, tmp_path)
+    again.init = tmp_path / "model"
+    again.run("autoencoder", lambda text: None)
+    ours, theirs = again.trained("autoencoder"), trained.trained("autoencoder")
+    picture = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    latent = ours.encode(picture)
+    assert torch.equal(latent, theirs.encode(picture))
+    assert not torch.equal(ours.decode(latent), theirs.decode(latent))
 
 
 def test_a_stage_asks_for_the_one_before(recipe: Recipe, emoji: EmojiSet, tmp_path: Path) -> None:

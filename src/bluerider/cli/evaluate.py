@@ -8,6 +8,7 @@ from bluerider.cli.evaluate_mix import evaluate_mix
 from bluerider.cli.evaluate_scenes import evaluate_scenes
 from bluerider.cli.evaluate_subjects import evaluate_subjects
 from bluerider.cli.evaluate_sweep import evaluate_sweep
+from bluerider.cli.evaluate_warnings import evaluate_warnings
 from bluerider.cli.evaluate_words import evaluate_words
 from bluerider.cli.evaluating import evaluation
 
@@ -28,3 +29,4 @@ app.command("mix")(evaluation(evaluate_mix))
 app.command("dreambench")(evaluation(evaluate_dreambench))
 app.command("subjects")(evaluation(evaluate_subjects))
 app.command("autoencoder")(evaluate_autoencoder)
+app.command("warnings")(evaluate_warnings)

@@ -125,18 +125,8 @@ class Asking:
 
     @cached_property
     def drawings(self) -> "Drawings":
-        """The package's drawings, a folder of drawings, or those of a folder of an emoji set."""
-        from PIL import Image
-
-        from bluerider.evaluate import drawings
-
-        if self.data is None or (self.data / drawings.PICTURES).is_file():
-            return drawings.load_drawings(self.data or drawings.SHIPPED)
-        from bluerider.training.emoji import load_emoji
-
-        emoji = load_emoji(self.data)
-        images = (Image.open(io.BytesIO(file)) for file in emoji.files)
-        return drawings.crop_drawings(emoji.emoji, images, emoji.names, emoji.holdout)
+        """What pictures are compared with."""
+        return drawings_at(self.data)
 
     def pipeline(self) -> "Pipeline":
         """The model that is measured."""
@@ -164,6 +154,21 @@ class Asking:
             "device": self.device,
             "dtype": self.dtype,
         }
+
+
+def drawings_at(data: Path | None) -> "Drawings":
+    """The package's drawings, a folder of drawings, or those of a folder of an emoji set."""
+    from PIL import Image
+
+    from bluerider.evaluate import drawings
+
+    if data is None or (data / drawings.PICTURES).is_file():
+        return drawings.load_drawings(data or drawings.SHIPPED)
+    from bluerider.training.emoji import load_emoji
+
+    emoji = load_emoji(data)
+    images = (Image.open(io.BytesIO(file)) for file in emoji.files)
+    return drawings.crop_drawings(emoji.emoji, images, emoji.names, emoji.holdout)
 
 
 def fields_of(request: Request) -> dict[str, Any]:

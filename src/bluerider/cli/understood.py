@@ -57,10 +57,14 @@ def show_memory(found: "Forecast") -> None:
     blank = [""] * len(found.parts)
     table.add_row("pictures and words, computed once", *blank, shown(found.cached))
     totals = [shown(part.total) for part in found.parts.values()]
-    table.add_row("while training", *totals, shown(found.training))
+    if found.resident:
+        table.add_row("Python and its libraries", *blank, shown(found.resident))
+    table.add_row("while training", *totals, shown(found.resident + found.training))
     console = Console(markup=False, highlight=False)
     console.print(table)
     names = ", ".join(f"{name} {shown(size)}" for name, size in found.freed.items())
-    said = f"before it, up to {shown(found.preparing)}; then let go: {names or 'nothing'}"
+    before = shown(found.resident + found.preparing)
+    said = f"before it, up to {before}; then let go: {names or 'nothing'}"
     console.print(said, soft_wrap=True)
-    console.print(f"the most at once: {shown(found.most)}, and Python with its libraries on top")
+    own = "with Python and its libraries" if found.resident else "of the device"
+    console.print(f"the most at once: {shown(found.most)} {own}", soft_wrap=True)

@@ -14,8 +14,9 @@ from bluerider.pipeline.batch import Batch, Event
 from bluerider.pipeline.embeddings import embed
 from bluerider.pipeline.parts import Parts
 from bluerider.pipeline.prior import imagine
-from bluerider.pipeline.words import doubts
+from bluerider.pipeline.words import doubts, strangeness
 
+PAINTED = ("prompt", "add")  # flags of words that are painted, not kept away from
 Inputs = tuple[Tensor, ...]  # of the conditioner; rows are [uncond; cond], 2B in all
 
 
@@ -49,5 +50,8 @@ class Kandinsky22:
         return (torch.cat([uncond, cond]).to(self.parts.dtype),)
 
     def warnings(self, name: str, text: str) -> list[str]:
-        """The words of a text that the text tower does not read, and weights read otherwise."""
-        return doubts(self.parts.tokenizer, name, text)
+        """The words of a text that the text tower does not read, weights read otherwise, and
+        whether it is far from all that was read in training.
+        """
+        found = doubts(self.parts.tokenizer, name, text)
+        return found + strangeness(self.parts, text) if name in PAINTED else found

@@ -13,6 +13,7 @@ from bluerider.config import AutoencoderConfig, Compat
 from bluerider.diffusion.schedule import Schedule
 from bluerider.nets.stored import widen
 from bluerider.tokenizers import Tokenizer
+from bluerider.weights.known import Known
 from bluerider.weights.load import ModelFiles
 
 
@@ -70,6 +71,7 @@ class Parts:
             for part in (*files.readers, *(p for p in files.parts if p.endswith("tokenizer"))):
                 self._kept.pop(part, None)
             self.__dict__.pop("tokenizer", None)
+        self.__dict__.pop("known", None)
         self.constants.clear()
         self.files = files
 
@@ -103,6 +105,11 @@ class Parts:
             self._kept[name] = self.files.tokenizer(name)
         made: Tokenizer = self._kept[name]
         return made
+
+    @cached_property
+    def known(self) -> Known | None:
+        """What the model has read in training, where its folder tells."""
+        return self.files.known()
 
     @cached_property
     def latent(self) -> AutoencoderConfig:

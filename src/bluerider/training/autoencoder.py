@@ -5,21 +5,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bluerider.nets.autoencoder import Autoencoder
+from bluerider.training.pictures import Cropped
 from bluerider.training.stage import Settings, Stage, half
 
 
 class Reconstruction(torch.nn.Module):
-    """Picture -> (picture given back, latent), as one module so that one cast serves
-    both halves.
+    """Picture and noise for its latent -> (picture given back, latent), as one module so that one
+    cast serves both halves.
     """
 
     def __init__(self, autoencoder: Autoencoder) -> None:
         super().__init__()
         self.autoencoder = autoencoder
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, picture: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         latent = self.autoencoder.encode(picture)
-        return self.autoencoder.decode(latent), latent
+        return self.autoencoder.decode(latent + noise), latent
 
 
 def pyramid(x: Tensor, y: Tensor, levels: int = 3) -> Tensor:
@@ -36,13 +37,21 @@ def pyramid(x: Tensor, y: Tensor, levels: int = 3) -> Tensor:
 class AutoencoderStage(Stage):
     """Pyramid loss, and a weak pull of the latent to unit size, for no pipeline scales a MoVQ
     latent.
+
+    With a `still` encoder only the way back is trained: latents that another stage has learned
+    keep their meaning.
     """
 
-    def __init__(self, net: Autoencoder, settings: Settings) -> None:
+    def __init__(self, net: Autoencoder, settings: Settings, *, still: bool = False) -> None:
         super().__init__(Reconstruction(net), settings)
+        if still:
+            net.encoder.requires_grad_(False)
+            net.quant_conv.requires_grad_(False)
 
-    def training_step(self, picture: Tensor, index: int) -> Tensor:
-        back, latent = half(self.net, self.dtype_, picture.to(self.dtype_))
+    def training_step(self, batch: Cropped, index: int) -> Tensor:
+        picture = batch.picture
+        given = picture.to(self.dtype_), batch.noise.to(self.dtype_)
+        back, latent = half(self.net, self.dtype_, *given)
         loss = pyramid(back.float(), picture)
         size = latent.float().pow(2).mean()
         mse = F.mse_loss(back.detach().float(), picture)

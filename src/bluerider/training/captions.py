@@ -2,7 +2,6 @@
 type.
 """
 
-import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bluerider.config import VisionConfig
-from bluerider.scenes.plural import plural
+from bluerider.scenes.names import is_kept_out, typed
 from bluerider.scenes.wording import languages as scene_languages
 from bluerider.scenes.wording import render
 from bluerider.tokenizers import Tokenizer
@@ -23,8 +22,6 @@ from bluerider.training.motifs import Motifs
 # languages with the most readers are drawn more often; the rest share what is left evenly
 WIDESPREAD = tuple("zh hi es fr ar bn pt ru ur id de ja sw mr te tr ta vi ko".split())
 ENGLISH, WIDE = 0.10, 0.45  # of all names; the others share the rest
-HELD_OUT = 10  # one name in so many is kept out of every stage
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Told(NamedTuple):
@@ -45,12 +42,6 @@ def language_weights(languages: list[str]) -> NDArray[np.float64]:
         elif lang in WIDESPREAD:
             weights[i] = WIDE / len(WIDESPREAD)
     return weights / weights.sum()
-
-
-def is_kept_out(language: str, emoji: str) -> bool:
-    """Whether this language's name of this emoji is among the tenth that no stage reads."""
-    hashed = hashlib.sha256(f"name\n{language}\n{emoji}".encode()).digest()
-    return int.from_bytes(hashed[:8], "big") % HELD_OUT == 0
 
 
 class Captions:
@@ -75,6 +66,15 @@ class Captions:
     def every_name(self) -> list[str]:
         """All names that training reads."""
         return [name for lang in self.languages for name in self.names[lang].values()]
+
+    def every_keyword(self) -> list[str]:
+        """All keywords that training may read, those of a drawing in one text."""
+        return [" ".join(words) for rows in self.keywords.values() for _, words in rows]
+
+    def names_by_emoji(self) -> dict[str, dict[str, str]]:
+        """The same names by language and emoji."""
+        emoji = self.motifs.emoji
+        return {lang: {emoji[i]: n for i, n in self.names[lang].items()} for lang in self.languages}
 
     def draw(self, rng: np.random.Generator, count: int) -> Told:
         """Texts: names by language, a part of them (`scenes`) in a scene; in place of a part
@@ -130,37 +130,6 @@ def keywords_of(emoji: EmojiSet, lang: str, seen: list[str]) -> list[tuple[int, 
         if len(words) > 1:
             found.append((row, words))
     return found
-
-
-def typed(name: str, rng: np.random.Generator, *, english: bool) -> str:
-    """A name as people type it: another case now and then, a slip; in English an article or a
-    plural.
-    """
-    luck = rng.random()
-    if english and luck < 0.12:
-        vowel = name[:1].lower() in "aeiou"
-        return f"the {name}" if rng.random() < 0.3 else f"{'an' if vowel else 'a'} {name}"
-    if english and luck < 0.18:
-        return plural(name)
-    if luck < 0.24:
-        return [name.capitalize(), name.upper(), name.title()][int(rng.integers(3))]
-    if luck < 0.32 and len(name) > 4:
-        return slipped(name, rng)
-    return name
-
-
-def slipped(text: str, rng: np.random.Generator) -> str:
-    """One slip: a letter left out, doubled, changed, or two swapped."""
-    at = int(rng.integers(1, len(text) - 1))
-    before, letter, after = text[:at], text[at], text[at + 1 :]
-    kind = int(rng.integers(4))
-    if kind == 0:
-        return before + after
-    if kind == 1:
-        return before + letter * 2 + after
-    if kind == 2 and letter.lower() in LETTERS:
-        return before + LETTERS[int(rng.integers(26))] + after
-    return before + after[:1] + letter + after[1:]
 
 
 def in_groups(rows: list[list[int]], pad: int, groups: int) -> tuple[list[Tensor], Tensor]:

@@ -19,6 +19,7 @@ from bluerider.nets.clip import TextTower, VisionTower
 from bluerider.nets.conditioner import ImageConditioner
 from bluerider.nets.prior import Prior
 from bluerider.nets.unet import UNet
+from bluerider.scenes.reading import texts_read
 from bluerider.scenes.wording import languages, said
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, SIDE, TRAITS, Appearance
@@ -144,8 +145,17 @@ def prepare_autoencoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
     extra, settings = shop.recipe.stages["autoencoder"], shop.recipe.settings("autoencoder")
     drawings = rgba(shop.emoji, 128, shop.emoji.seen)
-    stage = AutoencoderStage(shop.fresh("autoencoder"), settings)
-    return stage, Crops(drawings, batch=settings.batch, crop=extra["crop"], seed=settings.seed)
+    config, crop = shop.recipe.nets["autoencoder"], extra["crop"]
+    stage = AutoencoderStage(shop.fresh("autoencoder"), settings, still=bool(extra["still"]))
+    side = crop // 2 ** (len(config.channels) - 1)
+    return stage, Crops(
+        drawings,
+        batch=settings.batch,
+        crop=crop,
+        latent=(config.latent_channels, side, side),
+        rough=extra["rough"],
+        seed=settings.seed,
+    )
 
 
 def prepare_clip(shop: Workshop) -> tuple[Stage, Stream[Any]]:
@@ -303,6 +313,7 @@ def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) ->
     open.
     """
     from bluerider.catalog import MODELS
+    from bluerider.weights.known import Known
     from bluerider.weights.save import save_model
 
     parts: dict[str, Any] = {
@@ -311,10 +322,15 @@ def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) ->
     parts["unet"] = (shop.trained("unet"), shop.trained("conditioner"))
     parts["tokenizer"] = shop.need("tokenizer") / "tokenizer.json"
     parts |= {name: shop.recipe.nets[name] for name in ("schedule", "prior_schedule")}
+    captions = Captions(shop.emoji)
+    texts = texts_read(captions.names_by_emoji())
+    if shop.recipe.stages["recall"]["keywords"]:
+        texts += captions.every_keyword()
     save_model(
         parts,
         target,
         dtype=dtype,
+        known=Known.of(texts, shop.tokenizer, shop.recipe.nets["text"].vocab),
         name=shop.recipe.name,
         defaults=MODELS["murnau"].defaults,
         licence="apache-2.0",

@@ -120,7 +120,14 @@ def to_diffusers(files: ModelFiles, nets: dict[str, Any], target: Path) -> None:
             parts[part] = files.schedule(part)
         elif part.endswith("tokenizer"):
             parts[part] = files.parts[part]
-    save_model(parts, target, name=files.name, defaults=files.defaults, licence=files.licence)
+    save_model(
+        parts,
+        target,
+        name=files.name,
+        defaults=files.defaults,
+        licence=files.licence,
+        known=files.known(),
+    )
 
 
 def to_single(files: ModelFiles, nets: dict[str, Any], target: Path) -> None:

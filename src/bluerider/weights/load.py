@@ -20,6 +20,7 @@ from bluerider.tokenizers import Tokenizer
 from bluerider.weights.families import FAMILIES, NETS, Folder, of_pipeline, pipelines
 from bluerider.weights.fields import Fields, read_json
 from bluerider.weights.hub import Announce, fetch, is_repo
+from bluerider.weights.known import KNOWN, Known, load_known
 from bluerider.weights.layouts import keymap
 from bluerider.weights.lora import Adapter, Target, read_lora, scaled
 from bluerider.weights.net import BUILDERS, Source, folder_source, load_net, read_net
@@ -54,6 +55,7 @@ class ModelFiles:
     schedules: Mapping[str, ScheduleConfig] = field(default_factory=dict)  # where no file tells
     loras: tuple[Adapter, ...] = ()  # merged into what is loaded
     words: tuple[Word, ...] = ()  # learned; tokenizers and text encoders know them
+    root: Path | None = None  # where bluerider.json stands
 
     def config(self, part: str) -> Any:
         """The shape of a network part; for `unet` the pair (UNetConfig, ConditionerConfig)."""
@@ -125,6 +127,11 @@ class ModelFiles:
         if special in self.schedules or special in self.parts:
             part = special
         return self.schedules[part] if part in self.schedules else read_schedule(self.parts[part])
+
+    def known(self) -> Known | None:
+        """What it has read in training, where its folder tells and no LoRA taught it more."""
+        path = self.root / KNOWN if self.root and not self.loras else None
+        return load_known(path) if path and path.is_file() else None
 
     def zero_embedding(self) -> Tensor:
         """The embedding (1, D) of the zero picture, float32."""
@@ -378,6 +385,7 @@ def described(
     base = BASES.get(family, catalog.SD15).defaults
     name = model.name if model else Path(given).name
     licence, defaults = model.licence if model else "not stated", model.defaults if model else base
+    root = None
     for folder in (decoder, decoder.parent):
         own = folder / "bluerider.json"
         if own.is_file() and not (model and model.hub):
@@ -385,6 +393,7 @@ def described(
             name = model.name if model else str(entry.data.get("name") or name)
             licence = str(entry.data.get("licence") or licence)
             defaults = read_defaults(entry, base)
+            root = folder
             break
     else:
         defaults = defaults if model else sized(defaults, sources)
@@ -396,6 +405,7 @@ def described(
         parts=parts,
         sources=sources,
         schedules=schedules or {},
+        root=root,
     )
 
 

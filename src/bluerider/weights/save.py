@@ -22,11 +22,12 @@ from bluerider.weights import writers
 from bluerider.weights.families import FAMILIES, NETS, Family, Folder
 from bluerider.weights.fields import read_json
 from bluerider.weights.keymaps import Keymap
+from bluerider.weights.known import KNOWN, Known, save_known
 from bluerider.weights.layouts import keymap
 from bluerider.weights.net import check_finite, folder_source
 from bluerider.weights.pickles import SUFFIXES
 from bluerider.weights.schedules import write_schedule
-from bluerider.weights.store import digest
+from bluerider.weights.store import digest, write_whole
 from bluerider.weights.tokens import write_tokenizer
 from bluerider.weights.zero import SHIPPED, compute, fingerprint, write_zero
 
@@ -130,12 +131,14 @@ def save_model(
     defaults: Defaults,
     licence: str = "not stated",
     dtype: torch.dtype | None = None,
+    known: Known | None = None,
 ) -> Path:
     """Write a whole model as diffusers pipelines, and `bluerider.json` with hashes: in `prior/` and
     `decoder/`, or, of Stable Diffusion, in the folder itself.
 
     parts: the networks of its family (unet the pair of U-Net and conditioner), ScheduleConfigs, and
-    for each tokenizer a tokenizer.json or the folder that holds one. An older model
+    for each tokenizer a tokenizer.json or the folder that holds one. `known`: what it has read in
+    training. An older model
     folder of the same place is replaced as one; its other files (a card, a licence) stay. Raises
     InputError, with nothing written, when a part is missing or the place holds something else.
     """
@@ -146,6 +149,8 @@ def save_model(
         raise InputError(f"a model needs all its parts; missing: {', '.join(sorted(lacking))}")
 
     def fill(place: Path) -> None:
+        if known is not None:
+            save_known(known, place / KNOWN)
         if layout.prior is None:
             write_pipeline(parts, layout.decoder, place, dtype, defaults)
             return
@@ -320,6 +325,16 @@ def write_index(folder: Path, pipeline: str, parts: Mapping[str, Any]) -> None:
     write_json(folder / "model_index.json", head | dict(parts))
 
 
+def keep_known(known: Known, folder: Path) -> None:
+    """Put what a model has read into its folder, in the place of an older table."""
+    path, told = folder / KNOWN, folder / "bluerider.json"
+    entry = read_json(told)
+    save_known(known, path)
+    files = dict(entry.get("files") or {}) | {KNOWN: [path.stat().st_size, digest(path)]}
+    text = json.dumps({**entry, "files": files}, indent=2, sort_keys=True)
+    write_whole(told, f"{text}\n".encode())
+
+
 def inventory(folder: Path) -> dict[str, list[int | str]]:
     """Size and SHA-256 of every file of a model."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -335,7 +350,7 @@ def swap(new: Path, target: Path) -> None:
     old = target.parent / f".{target.name}.{os.getpid()}.old"
     if target.is_dir():
         for path in target.iterdir():
-            if path.is_file() and not (new / path.name).exists():
+            if path.is_file() and path.name != KNOWN and not (new / path.name).exists():
                 shutil.copy2(path, new / path.name)
         os.rename(target, old)
     try:

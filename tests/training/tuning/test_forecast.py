@@ -10,10 +10,11 @@ import torch
 from bluerider.cli.understood import show_memory
 from bluerider.training import dreambooth as command
 from bluerider.training.finetune import Run, Studies
-from bluerider.training.memory import saved_bytes
+from bluerider.training.memory import resident, saved_bytes
 from bluerider.training.tuning import teach
 from bluerider.training.tuning.chosen import kernels
 from bluerider.training.tuning.draws import Draws
+from bluerider.training.tuning.forecast import Forecaster
 from tests.training.tuning.conftest import QUICK, SHORT
 
 
@@ -134,6 +135,25 @@ def test_dreambooth_counts_both_halves_and_the_class(tiny: Any, pictures: Path) 
     ours, theirs = (each.parts["decoder"].rows["activations"] for each in (both, one))
     assert ours == pytest.approx(2 * theirs, rel=0.05)
     assert both.cached > one.cached and both.preparing >= one.preparing
+
+
+def test_the_peak_counts_the_process_itself(tiny: Any, captioned: Path) -> None:
+    run = planned(tiny("kandinsky-2.2"), captioned)
+    found = run.forecast()
+    assert found.resident == pytest.approx(resident(), rel=0.1) and found.resident > 100e6
+    assert found.most == found.resident + max(found.training, found.preparing)
+    run.school.device = torch.device("cuda")  # whose memory Python does not take
+    on_gpu = run.forecast()
+    assert on_gpu.resident == 0 and on_gpu.most == max(on_gpu.training, on_gpu.preparing)
+
+
+def test_painting_the_class_counts_its_largest_step(tiny: Any, captioned: Path) -> None:
+    small, large = (
+        max(Forecaster(planned(tiny("kandinsky-2.2"), captioned, f"size={size}").school).steps())
+        for size in (64, 128)
+    )
+    held = 8 * 32 * 64 * 64 * 4  # pictures at once, channels, pixels, bytes: the finest layer's
+    assert small >= 2 * held and large == pytest.approx(4 * small, rel=0.05)
 
 
 def test_the_forecast_is_shown(tiny: Any, captioned: Path, capsys: Any, monkeypatch: Any) -> None:

@@ -115,6 +115,16 @@ def test_checkpoints_hold_nothing_frozen(train: Train, tmp_path: Path) -> None:
     assert names and all(name.endswith((".down", ".up")) for name in names)
 
 
+def test_a_checkpoint_is_not_put_together_in_memory(
+    train: Train, tmp_path: Path, monkeypatch: Any
+) -> None:
+    places: list[Any] = []
+    plain = torch.save
+    monkeypatch.setattr(torch, "save", lambda data, to, **k: places.append(to) or plain(data, to))
+    train(tmp_path / "run", "steps=1")
+    assert len(places) == 1 and isinstance(places[0], Path)
+
+
 def test_only_the_newest_are_kept(train: Train, tmp_path: Path) -> None:
     train(tmp_path / "run", "keep=2")
     assert [p.stem for p in keeper.checkpoints(tmp_path / "run" / "checkpoints")] == [

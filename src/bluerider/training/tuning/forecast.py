@@ -1,6 +1,6 @@
 """The memory a run will take, counted before it starts from the shapes of its networks alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from math import prod
@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from bluerider.devices import choose_dtype
 from bluerider.diffusion.loss import simple_loss
 from bluerider.diffusion.schedule import Schedule
-from bluerider.training.memory import Estimate, Fused, Part, Peak, estimate, saved_bytes
+from bluerider.training.memory import Estimate, Fused, Part, Peak, estimate, resident, saved_bytes
 from bluerider.training.tuning.cache import BATCH
 from bluerider.training.tuning.chosen import BLOCKS
+from bluerider.training.tuning.classes import BATCH as PAINTED
 from bluerider.training.tuning.lessons import DecoderLesson, Lesson, PriorLesson
+from bluerider.training.tuning.teach import BATCH as IMAGINED
 from bluerider.training.tuning.teach import HOMES, School, prepared, tables
 from bluerider.weights.net import BUILDERS, Uninitialised
 
@@ -33,6 +35,7 @@ class Forecast:
     cached: int  # latents, embeddings and text states of all samples
     freed: dict[str, int]  # networks that are let go once the caches are made: their weights
     preparing: int  # the most that making the caches takes
+    resident: int = 0  # Python and its libraries as they stand, where they share this memory
 
     @property
     def training(self) -> int:
@@ -41,8 +44,8 @@ class Forecast:
 
     @property
     def most(self) -> int:
-        """The peak; what the process itself and its libraries take comes on top."""
-        return max(self.training, self.preparing)
+        """The peak."""
+        return self.resident + max(self.training, self.preparing)
 
 
 class Forecaster:
@@ -71,7 +74,10 @@ class Forecaster:
             self.painting() if self.paints else 0,
             beside + max(readers.values(), default=0),
         )
-        return Forecast(parts=parts, cached=self.cached(), freed=freed, preparing=preparing)
+        own = resident() if self.school.device.type == "cpu" else 0
+        return Forecast(
+            parts=parts, cached=self.cached(), freed=freed, preparing=preparing, resident=own
+        )
 
     @property
     def readers(self) -> list[str]:
@@ -197,17 +203,38 @@ class Forecaster:
     def encoding(self) -> int:
         """What reading pictures takes beside the weights, a batch at a time."""
         size = self.school.learned.framing.size
+        nets: dict[str, Any] = {name: self.net(name) for name in ("autoencoder", "image")
+                                if name in self.files.sources}  # fmt: skip
         with torch.inference_mode(), Peak() as peak:
             pictures = torch.zeros(BATCH, 3, size, size, device="meta")
-            self.net("autoencoder").moments(pictures)
-            if "image" in self.files.sources:
+            nets["autoencoder"].moments(pictures)
+            if "image" in nets:
                 shape = self.files.config("image")
-                self.net("image")(torch.zeros(BATCH, 3, shape.size, shape.size, device="meta"))
+                nets["image"](torch.zeros(BATCH, 3, shape.size, shape.size, device="meta"))
         return peak.most
 
     def painting(self) -> int:
-        """The weights of the networks that paint and imagine the class."""
+        """The networks that paint and imagine the class, and the largest of their steps."""
         device = self.school.device
         dtype = choose_dtype("auto", device, self.files.bytes("unet") // 2)
         names = [name for name in self.files.sources if name != "image"]
-        return sum(self.weights(name) for name in names) // WIDTH * dtype.itemsize
+        weights = sum(self.weights(name) for name in names) // WIDTH * dtype.itemsize
+        return weights + max(self.steps())
+
+    def steps(self) -> Iterator[int]:
+        """What a step of each stage takes beside the weights: batches of pictures painted with
+        guidance and decoded, and of embeddings imagined without.
+        """
+        batches = {"decoder": 2 * PAINTED, "prior": IMAGINED}
+        for part, batch in batches.items():
+            if HOMES[part] not in self.files.sources:
+                continue
+            forward = self.forward(part, self.net(HOMES[part]).to(self.numbers), batch)
+            with torch.inference_mode(), Peak() as peak:
+                forward()
+            yield peak.most
+        autoencoder: Any = self.net("autoencoder")
+        channels, side, _ = self.shape("decoder")
+        with torch.inference_mode(), Peak() as peak:
+            autoencoder.decode(torch.zeros(PAINTED, channels, side, side, device="meta"))
+        yield peak.most

@@ -9,6 +9,8 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.plugins.precision import MixedPrecision
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 
 from bluerider.errors import BlueriderError
@@ -17,6 +19,17 @@ from bluerider.training.tuning.plan import Plan
 from bluerider.training.tuning.tuner import Tuner
 
 PRECISION = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+
+
+class Streamed(TorchCheckpointIO):
+    """Checkpoints go straight to their file; Lightning puts the bytes together in memory first,
+    which takes as much once more.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        torch.save(checkpoint, path)
 
 
 def strategy(plan: Plan, device: torch.device) -> Any:
@@ -42,11 +55,14 @@ def fit(
     to stop, BlueriderError when the loss is no number.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    half: list[Any] = []
+    if device.type == "cpu" and plan.precision == "float16":  # Lightning would take bfloat16
+        half = [MixedPrecision("16-mixed", "cpu")]
     trainer = L.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         devices=plan.devices,
         strategy=strategy(plan, device),
-        precision=PRECISION[plan.precision],
+        precision=None if half else PRECISION[plan.precision],
         max_steps=plan.steps,
         accumulate_grad_batches=plan.accumulate,
         callbacks=[*callbacks, keeper],
@@ -55,6 +71,7 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
+        plugins=[*half, *([] if plan.strategy == "fsdp" else [Streamed()])],
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*does not have many workers.*")

@@ -132,7 +132,7 @@ class Tuner(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         names = {n for n, p in self.named_parameters() if p.requires_grad}
         checkpoint["state_dict"] = {
-            n: v.detach().clone() for n, v in checkpoint["state_dict"].items() if n in names
+            n: v.detach() for n, v in checkpoint["state_dict"].items() if n in names
         }
         checkpoint[OURS] = {"facts": self.facts, "average": list(self.slow), "micro": self.micro}
 

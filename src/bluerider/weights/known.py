@@ -1,0 +1,94 @@
+"""What a model has read in training, kept beside its bluerider.json: so that it can tell when it
+is asked for what it cannot know.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from bluerider.errors import WeightsError
+from bluerider.tokenizers import Tokenizer
+from bluerider.weights.header import read_header
+from bluerider.weights.store import write_whole
+
+KNOWN = "known.safetensors"
+AT_ONCE = 4096  # texts
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Known:
+    """The pairs of neighbouring tokens that stood in the texts of a training.
+
+    `threshold` is the familiarity under which a text is told to be strange, measured by
+    `bluerider evaluate warnings`; None: nobody has measured it, and nothing is told.
+    """
+
+    pairs: Tensor  # (P,) int64, sorted: first token * vocab + second
+    vocab: int
+    threshold: float | None = None
+
+    @classmethod
+    def of(cls, texts: Sequence[str], tokenizer: Tokenizer, vocab: int) -> "Known":
+        """Of all texts that training reads."""
+        found: set[int] = set()
+        for start in range(0, len(texts), AT_ONCE):
+            for row in tokenizer.rows(list(texts[start : start + AT_ONCE])):
+                found.update(keys(row, vocab))
+        return cls(pairs=torch.tensor(sorted(found), dtype=torch.int64), vocab=vocab)
+
+    def familiarity(self, row: Sequence[int]) -> float:
+        """The share, in 0..1, of a text's neighbouring tokens that neighboured in training; `row`
+        are its ids with begin and end.
+        """
+        asked = torch.tensor(list(keys(row, self.vocab)), dtype=torch.int64)
+        if not len(asked) or not len(self.pairs):
+            return float(not len(asked))
+        at = torch.searchsorted(self.pairs, asked).clamp(max=len(self.pairs) - 1)
+        return float((self.pairs[at] == asked).float().mean())
+
+    def is_strange(self, row: Sequence[int]) -> bool:
+        """Whether a text is far from all that was read."""
+        return self.threshold is not None and self.familiarity(row) < self.threshold
+
+    def under(self, threshold: float | None) -> "Known":
+        """The same with another threshold."""
+        return replace(self, threshold=threshold)
+
+
+def keys(row: Sequence[int], vocab: int) -> Iterable[int]:
+    """One number for each two neighbours."""
+    return (first * vocab + second for first, second in pairwise(row))
+
+
+def load_known(path: Path) -> Known:
+    """Read what `save_known` wrote. Raises WeightsError for a damaged file."""
+    shapes = read_header(path)
+    with safe_open(path, "pt") as file:
+        told = file.metadata() or {}
+        try:
+            vocab = int(told["vocab"])
+            threshold = float(told["threshold"]) if "threshold" in told else None
+            if len(shapes["pairs"].shape) != 1 or vocab < 1:
+                raise ValueError
+            pairs = file.get_tensor("pairs").long()
+        except (KeyError, ValueError):
+            raise WeightsError(
+                f"{path}: damaged; run: bluerider evaluate warnings --write"
+            ) from None
+    return Known(pairs=pairs, vocab=vocab, threshold=threshold)
+
+
+def save_known(known: Known, path: Path) -> None:
+    """Write it whole: pairs in 32 bits where they fit, the rest as metadata."""
+    fits = known.vocab**2 <= 2**31
+    told = {"vocab": str(known.vocab)}
+    if known.threshold is not None:
+        told["threshold"] = repr(known.threshold)
+    pairs = known.pairs.to(torch.int32) if fits else known.pairs
+    write_whole(path, save({"pairs": pairs.contiguous()}, metadata=told))

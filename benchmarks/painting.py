@@ -2,7 +2,10 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from PIL.Image import Image
 
 import bluerider
 
@@ -19,9 +22,9 @@ def commands(folder: Path) -> dict[str, list[str]]:
     }
 
 
-def paint(path: str) -> None:
+def load_peer() -> Callable[[], Image]:
     """The peer's side: both pipelines from the same folder, the same steps (of the prior at least
-    two), guidance and size.
+    two), guidance and size; returns what paints one picture.
     """
     import torch
     from diffusers import KandinskyV22Pipeline, KandinskyV22PriorPipeline
@@ -29,24 +32,28 @@ def paint(path: str) -> None:
     defaults = json.loads((FOLDER / "bluerider.json").read_text())["defaults"]
     prior = KandinskyV22PriorPipeline.from_pretrained(FOLDER / "prior", dtype=torch.float32)
     decoder = KandinskyV22Pipeline.from_pretrained(FOLDER / "decoder", dtype=torch.float32)
-    noise = torch.Generator().manual_seed(SEED)
-    found = prior(
-        PROMPT,
-        num_inference_steps=max(defaults["prior_steps"], 2),  # its scheduler divides by one less
-        guidance_scale=defaults["prior_guidance"],
-        generator=noise,
-    )
-    painted = decoder(
-        image_embeds=found.image_embeds,
-        negative_image_embeds=found.negative_image_embeds,
-        num_inference_steps=defaults["steps"],
-        guidance_scale=defaults["guidance"],
-        width=defaults["width"],
-        height=defaults["height"],
-        generator=noise,
-    )
-    painted.images[0].save(path)
+
+    def painted() -> Image:
+        noise = torch.Generator().manual_seed(SEED)
+        found = prior(
+            PROMPT,
+            num_inference_steps=max(defaults["prior_steps"], 2),  # its scheduler divides by 1 less
+            guidance_scale=defaults["prior_guidance"],
+            generator=noise,
+        )
+        made: Image = decoder(
+            image_embeds=found.image_embeds,
+            negative_image_embeds=found.negative_image_embeds,
+            num_inference_steps=defaults["steps"],
+            guidance_scale=defaults["guidance"],
+            width=defaults["width"],
+            height=defaults["height"],
+            generator=noise,
+        ).images[0]
+        return made
+
+    return painted
 
 
 if __name__ == "__main__":
-    paint(sys.argv[1])
+    load_peer()().save(sys.argv[1])

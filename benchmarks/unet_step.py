@@ -1,11 +1,12 @@
-"""One step of the full-size Kandinsky 2.2 U-Net: random weights, bfloat16, 512 px, guidance on.
+"""One step of a full-size U-Net with random weights, guidance on, against diffusers as loaded.
 
-Ours runs as the pipeline runs it: channels-last, the context's keys and values made once, in
-float32 where the CPU has no bfloat16 instructions. The peer
-runs as loaded, without settings of its own.
+`python benchmarks/unet_step.py [--model kandinsky-2.2|kandinsky-2.1|sd-1.5] [--size PIXELS]
+[--dtype bfloat16|float32] [--rounds N]`. Ours runs as the pipeline runs it: channels-last, the
+context's keys and values made once, in float32 where the CPU has no bfloat16 instructions. The peer
+runs without settings of its own.
 """
 
-import os
+import argparse
 import sys
 import time
 from collections.abc import Callable
@@ -13,93 +14,125 @@ from typing import Any
 
 from turns import alternate, report
 
+from bluerider.catalog import SHAPES_21, SHAPES_22, SHAPES_SD
+
 ROUNDS = 3
 STEPS = 4  # counted, after one that is not
-SIDE = int(os.environ.get("SIDE", "64"))  # latent cells; 64 is 512 px
-EMBEDDING = 1280
+SIDE = 64  # latent cells: 512 px
+WORDS = 77  # tokens
+SHAPES = {"kandinsky-2.2": SHAPES_22, "kandinsky-2.1": SHAPES_21, "sd-1.5": SHAPES_SD}
 
 
-def filled(build: Callable[[], Any]) -> Any:
-    """A network made on the meta device, then filled with small noise: never twice in memory."""
+def filled(build: Callable[[], Any], dtype: Any = None) -> Any:
+    """A network made on the meta device, then filled with small noise: never twice in memory; in
+    bfloat16 where no type is asked.
+    """
     import torch
 
     with torch.device("meta"):
         net = build()
-    net = net.to(torch.bfloat16).to_empty(device="cpu").requires_grad_(False).eval()
+    net = net.to(dtype or torch.bfloat16).to_empty(device="cpu").requires_grad_(False).eval()
     for tensor in net.state_dict().values():
         tensor.normal_(std=0.02)
     return net
 
 
-def ours() -> Callable[[Any, Any, Any], Any]:
-    """Our step: latent, time, embedding -> prediction."""
+def inputs(conditioner: Any, dtype: Any) -> dict[str, Any]:
+    """What each family tells its U-Net, by the peer's names: 2.2 an image embedding, 2.1 words and
+    their pooled vector too, Stable Diffusion words alone.
+    """
     import torch
 
-    from bluerider.catalog import CONDITIONER_22, UNET_22
+    widths = {
+        "image": {"image_embeds": (2, conditioner.image_dim)},
+        "text_image": {
+            "image_embeds": (2, conditioner.image_dim),
+            "states": (2, WORDS, conditioner.text_dim),
+            "text_embeds": (2, conditioner.pooled_dim),
+        },
+        "none": {"states": (2, WORDS, conditioner.context_dim)},
+    }
+    shapes = widths[conditioner.kind]
+    return {name: torch.randn(shape, dtype=dtype) for name, shape in shapes.items()}
+
+
+def ours(shapes: Any, dtype: Any, told: dict[str, Any]) -> Callable[[Any, Any], Any]:
+    """Our step: latent, time -> prediction."""
+    import torch
+
     from bluerider.devices import computed_in
-    from bluerider.nets.conditioner import ImageConditioner
+    from bluerider.nets.conditioner import make_conditioner
     from bluerider.nets.stored import widen
     from bluerider.nets.unet import UNet
 
-    compute = computed_in(torch.bfloat16, torch.device("cpu"))
-    unet = filled(lambda: UNet(UNET_22)).to(memory_format=torch.channels_last)
-    conditioner = filled(lambda: ImageConditioner(CONDITIONER_22))
-    if compute == torch.float32:
+    compute = computed_in(dtype, torch.device("cpu"))
+    unet = filled(lambda: UNet(shapes.unet), dtype).to(memory_format=torch.channels_last)
+    conditioner = filled(lambda: make_conditioner(shapes.conditioner), dtype)
+    if compute != dtype:
         widen(unet)
         widen(conditioner)
-    kept: list[Any] = []
+    context, pooled = conditioner(*(each.to(compute) for each in told.values()))
+    keys = unet.keys(context)
 
-    def step(x: Any, t: Any, embedding: Any) -> Any:
-        if not kept:
-            context, pooled = conditioner(embedding.to(compute))
-            kept.extend([unet.keys(context), pooled])
-        return unet(x.to(compute, memory_format=torch.channels_last), t, *kept)
+    def step(x: Any, t: Any) -> Any:
+        return unet(x.to(compute, memory_format=torch.channels_last), t, keys, pooled)
 
     return step
 
 
-def theirs() -> Callable[[Any, Any, Any], Any]:
+def theirs(shapes: Any, dtype: Any, told: dict[str, Any]) -> Callable[[Any, Any], Any]:
     """The peer's step, from the config our writer makes for the same shape."""
     from diffusers import UNet2DConditionModel
 
-    from bluerider.catalog import CONDITIONER_22, UNET_22
     from bluerider.weights.writers import unet_config
 
-    config = unet_config(UNET_22, CONDITIONER_22, SIDE)
-    unet = filled(lambda: UNet2DConditionModel.from_config(config))
+    config = unet_config(shapes.unet, shapes.conditioner, SIDE)
+    unet = filled(lambda: UNet2DConditionModel.from_config(config), dtype)
+    states = told.pop("states", None)
 
-    def step(x: Any, t: Any, embedding: Any) -> Any:
-        added = {"image_embeds": embedding}
-        return unet(x, t, encoder_hidden_states=None, added_cond_kwargs=added).sample
+    def step(x: Any, t: Any) -> Any:
+        return unet(x, t, encoder_hidden_states=states, added_cond_kwargs=told or None).sample
 
     return step
 
 
-def run(side: str) -> None:
-    """Print the median seconds of a step of one side."""
+def run(side: str, model: str, size: int, name: str) -> None:
+    """Print the median of the processor's seconds in a step of one side, and of the clock's."""
     import torch
 
-    step = ours() if side == "bluerider" else theirs()
-    x = torch.randn(2, 4, SIDE, SIDE, dtype=torch.bfloat16)
-    t, embedding = torch.full((2,), 500.0), torch.randn(2, EMBEDDING, dtype=torch.bfloat16)
+    shapes, dtype = SHAPES[model], getattr(torch, name)
+    told = inputs(shapes.conditioner, dtype)
+    x, t = torch.randn(2, 4, size // 8, size // 8, dtype=dtype), torch.full((2,), 500.0)
     times = []
     with torch.inference_mode():
+        step = (ours if side == "bluerider" else theirs)(shapes, dtype, told)
         for _ in range(STEPS + 1):
-            begun = time.perf_counter()
-            step(x, t, embedding)
-            times.append(time.perf_counter() - begun)
-    print(sorted(times[1:])[STEPS // 2])
+            begun = time.perf_counter(), time.process_time()
+            step(x, t)
+            times.append((time.perf_counter() - begun[0], time.process_time() - begun[1]))
+    clock, worked = (sorted(column)[STEPS // 2] for column in zip(*times[1:], strict=True))
+    print(clock, worked)
 
 
 def main() -> None:
-    """Run both sides by turns and print the ratio."""
-    turns = alternate(
-        {name: [sys.executable, __file__, name] for name in ("bluerider", "diffusers")}, ROUNDS
-    )
-    report(
-        "u-net step", {name: [float(t.said) for t in found] for name, found in turns.items()}, "s"
-    )
+    """Run both sides by turns and print the ratios."""
+    reader = argparse.ArgumentParser(description=__doc__)
+    reader.add_argument("--model", choices=SHAPES, default="kandinsky-2.2")
+    reader.add_argument("--size", type=int, default=8 * SIDE, help="pixels, a multiple of 64")
+    reader.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
+    reader.add_argument("--rounds", type=int, default=ROUNDS)
+    reader.add_argument("--side", choices=("bluerider", "diffusers"), help=argparse.SUPPRESS)
+    given = reader.parse_args()
+    asked = ["--model", given.model, "--size", str(given.size), "--dtype", given.dtype]
+    if given.side:
+        run(given.side, given.model, given.size, given.dtype)
+        return
+    command = [sys.executable, __file__, *asked, "--side"]
+    turns = alternate({s: [*command, s] for s in ("bluerider", "diffusers")}, given.rounds)
+    for i, clock in enumerate(("clock", "processor")):
+        seconds = {s: [float(t.said.split()[i]) for t in found] for s, found in turns.items()}
+        report(f"u-net step of {' '.join(asked[1::2])}, {clock}", seconds, "s")
 
 
 if __name__ == "__main__":
-    run(sys.argv[1]) if sys.argv[1:] else main()
+    main()

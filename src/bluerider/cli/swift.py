@@ -27,7 +27,7 @@ class Deferred(ModuleType):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         loader = self.__spec__.loader
         assert isinstance(loader, Deferring)
-        self.__class__ = ModuleType
+        self.__class__ = ModuleType  # type: ignore[assignment]
         loader.real.exec_module(self)
         return getattr(self, name)
 

@@ -187,7 +187,8 @@ class Strips:
 
     def normed(self, norm: nn.Module, x: Map, z: Tensor | None) -> Rows:
         """A norm of x, for any rows."""
-        plain: GroupNorm = norm.norm if isinstance(norm, SpatialNorm) else norm
+        plain = norm.norm if isinstance(norm, SpatialNorm) else norm
+        assert isinstance(plain, GroupNorm)
         weight, bias = plain.affine_of(*self.moments(x))  # (B, C)
 
         def rows(first: int, last: int) -> Tensor:

@@ -100,7 +100,7 @@ def test_a_weight_moves_what_murnau_imagines_the_way_it_says(murnau: Pipeline) -
     found = [embedding(murnau, [f"(red:{w}) apple"] * 4) for w in weights]
     apple = embedding(murnau, ["apple"] * 4)
     close = [closeness(each, apple) for each in found]
-    assert close == sorted(close, reverse=True) and close[0] > 0.9 > 0.3 > close[2]
+    assert close == sorted(close, reverse=True) and close[0] > 0.9 > 0.5 > close[2]
 
 
 def test_a_negative_reaches_prior_and_decoder_and_each_ones_own_wins(murnau: Pipeline) -> None:

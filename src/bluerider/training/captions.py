@@ -67,10 +67,6 @@ class Captions:
         """All names that training reads."""
         return [name for lang in self.languages for name in self.names[lang].values()]
 
-    def every_keyword(self) -> list[str]:
-        """All keywords that training may read, those of a drawing in one text."""
-        return [" ".join(words) for rows in self.keywords.values() for _, words in rows]
-
     def names_by_emoji(self) -> dict[str, dict[str, str]]:
         """The same names by language and emoji."""
         emoji = self.motifs.emoji

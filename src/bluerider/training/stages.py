@@ -322,10 +322,8 @@ def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) ->
     parts["unet"] = (shop.trained("unet"), shop.trained("conditioner"))
     parts["tokenizer"] = shop.need("tokenizer") / "tokenizer.json"
     parts |= {name: shop.recipe.nets[name] for name in ("schedule", "prior_schedule")}
-    captions = Captions(shop.emoji)
-    texts = texts_read(captions.names_by_emoji())
-    if shop.recipe.stages["recall"]["keywords"]:
-        texts += captions.every_keyword()
+    # Without keywords, in any order as they are: beside them nearly every pair of pieces is known.
+    texts = texts_read(Captions(shop.emoji).names_by_emoji())
     save_model(
         parts,
         target,

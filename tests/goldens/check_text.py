@@ -14,7 +14,7 @@ from bluerider.diffusion.schedule import Schedule
 from bluerider.nets.clip import TextTower, VisionTower
 from bluerider.nets.prior import Prior
 from bluerider.weights import infer, originals
-from bluerider.weights.load import EMBEDDED
+from bluerider.weights.places import EMBEDDED
 from bluerider.weights.tokens import load_tokenizer
 from tests.goldens.case import Case, check, close
 from tests.goldens.check_nets import prior_of, shapes

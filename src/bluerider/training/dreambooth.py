@@ -11,13 +11,14 @@ from bluerider.prompts.identifiers import PLACE, filled, has_place
 from bluerider.training.framing import Framing
 from bluerider.training.gathering import gather
 from bluerider.training.subjects import SubjectSet, pair
-from bluerider.training.tuning import identifier, run, teach
+from bluerider.training.tuning import encoding, identifier, run, teach
 from bluerider.training.tuning.cache import identity
 from bluerider.training.tuning.classes import Wanted, class_pictures, listed, prompts_of
 from bluerider.training.tuning.draws import HALVES
 from bluerider.training.tuning.forecast import Forecast, Forecaster
 from bluerider.training.tuning.ledger import Advance
 from bluerider.training.tuning.run import Asked, Say
+from bluerider.training.tuning.school import class_frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,15 +116,15 @@ class Run(run.Run):
         rows = self.learned_rows()
         prompts = prompts_of(self.wanted.classes)
         if plan.class_weight and "prior" in rows:
-            embedding = teach.class_embeddings(school, prompts, self.told("imagining the class"))
+            embedding = encoding.class_embeddings(school, prompts, self.told("imagining the class"))
             words = [prompts[i % len(prompts)] for i in range(len(embedding))]
             rows["prior"].add(words, 1, embedding=embedding)
         if plan.class_weight and "decoder" in rows and plan.class_pictures:
             files, words = self._class_files(prompts, self.told("painting the class"))
             shapes = school.shapes
-            frames = teach.class_frames(files, self.learned.framing, shapes)
+            frames = class_frames(files, self.learned.framing, shapes)
             words = [word for word in words for _ in shapes]
-            made = teach.encode_pictures(school, frames, self.told("reading the class"))
+            made = encoding.encode_pictures(school, frames, self.told("reading the class"))
             rows["decoder"].add(words, len(shapes), frames, **made)
         return rows
 

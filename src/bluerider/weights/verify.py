@@ -10,8 +10,8 @@ from bluerider.errors import InputError, WeightsError
 from bluerider.weights.families import places
 from bluerider.weights.fields import read_json
 from bluerider.weights.hub import is_repo
-from bluerider.weights.load import EMBEDDED
 from bluerider.weights.net import Source, load_net, read_net
+from bluerider.weights.places import EMBEDDED
 from bluerider.weights.released import find_release
 from bluerider.weights.store import Verdict, check, find_manifest, recorded
 

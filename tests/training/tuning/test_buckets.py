@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from bluerider.errors import InputError
-from bluerider.training.tuning import teach
+from bluerider.training.tuning import encoding, teach
 from bluerider.training.tuning.lessons import Shelves, shelved
 from tests.training.tuning.conftest import Train
 from tests.training.tuning.test_resume import STEPS, losses, same, state
@@ -45,8 +45,8 @@ def test_rows_of_one_shape_are_one_table() -> None:
 
 def test_a_vision_tower_is_shown_the_middle() -> None:
     pictures = torch.arange(2 * 3 * 4 * 10.0).view(2, 3, 4, 10)
-    assert torch.equal(teach.middle(pictures), pictures[..., 3:7])
-    assert torch.equal(teach.middle(pictures.mT), pictures.mT[..., 3:7, :])
+    assert torch.equal(encoding.middle(pictures), pictures[..., 3:7])
+    assert torch.equal(encoding.middle(pictures.mT), pictures.mT[..., 3:7, :])
 
 
 @pytest.mark.parametrize(("name", "inpainting"), [("kandinsky-2.2", False), ("sd-1.5", True)])

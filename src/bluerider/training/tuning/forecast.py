@@ -16,9 +16,10 @@ from bluerider.training.memory import Estimate, Fused, Part, Peak, estimate, res
 from bluerider.training.tuning.cache import BATCH
 from bluerider.training.tuning.chosen import BLOCKS
 from bluerider.training.tuning.classes import BATCH as PAINTED
+from bluerider.training.tuning.encoding import BATCH as IMAGINED
 from bluerider.training.tuning.lessons import DecoderLesson, Lesson, PriorLesson
-from bluerider.training.tuning.teach import BATCH as IMAGINED
-from bluerider.training.tuning.teach import HOMES, School, prepared, tables
+from bluerider.training.tuning.school import HOMES, School
+from bluerider.training.tuning.teach import prepared, tables
 from bluerider.weights.net import BUILDERS, Uninitialised
 
 WIDTH = 4  # bytes of a number in float32

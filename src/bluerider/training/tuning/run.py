@@ -22,7 +22,7 @@ from bluerider.nets.tokens import learned_rows
 from bluerider.training.framing import Framing
 from bluerider.training.report import write_report
 from bluerider.training.subjects import SubjectSet
-from bluerider.training.tuning import keeper, teach
+from bluerider.training.tuning import encoding, keeper, teach
 from bluerider.training.tuning.cache import identity
 from bluerider.training.tuning.draws import Draws
 from bluerider.training.tuning.forecast import Forecast, Forecaster
@@ -31,6 +31,7 @@ from bluerider.training.tuning.lessons import Lesson
 from bluerider.training.tuning.loop import fit
 from bluerider.training.tuning.plan import Plan, gathered
 from bluerider.training.tuning.samples import Samples
+from bluerider.training.tuning.school import HOMES, School
 from bluerider.training.tuning.tuner import Tuner, check_installed
 from bluerider.training.tuning.whole import write_model
 from bluerider.weights.load import ModelFiles, open_model
@@ -85,7 +86,7 @@ class Run(ABC):
         self.device = choose_device(wanted.device)
         self.learned = self.gather(self._framing())
         captions = self.captions()
-        self.school = teach.School(
+        self.school = School(
             files=self.files,
             plan=self.plan,
             learned=self.learned,
@@ -149,7 +150,7 @@ class Run(ABC):
     def facts(self) -> dict[str, Any]:
         """What a checkpoint must agree on to be taken up."""
         plan = self.plan
-        homes = sorted({teach.HOMES[part] for part in plan.trained})
+        homes = sorted({HOMES[part] for part in plan.trained})
         parts = {
             name: [part.train, part.rank, part.layers, part.freeze]
             for name, part in ((name, plan.part(name)) for name in plan.trained)
@@ -256,12 +257,12 @@ class Run(ABC):
         """The given pictures as samples of each lesson."""
         school, plan = self.school, self.plan
         captions = school.spread_out(school.captions)
-        made = teach.encode_pictures(school, school.frames(), self.told("reading pictures"))
+        made = encoding.encode_pictures(school, school.frames(), self.told("reading pictures"))
         rows = {part: teach.Rows() for part in plan.trained if part != "text_encoder"}
         if "prior" in rows:
             rows["prior"].add(captions, plan.variants, **made)
         if "decoder" in rows:
-            words, variants, seen = teach.conditioned(
+            words, variants, seen = encoding.conditioned(
                 school, captions, made, self.told("imagining")
             )
             frames = [f for f in school.frames() for _ in range(variants // plan.variants)]
@@ -292,7 +293,7 @@ class Run(ABC):
         live: dict[str, Any] = dict(teacher.towers)
         files = self.files
         for part, net in teacher.nets.items():
-            home = teach.HOMES[part]
+            home = HOMES[part]
             live[home] = (net["unet"], net["conditioner"]) if home == "unet" else net
         if "unet" in live:  # which may have got more channels
             shape = tuple(net.config for net in live["unet"])
@@ -327,13 +328,13 @@ class Run(ABC):
         modes = {self.plan.part(part).train for part in self.plan.trained}
         if modes != {"lora"} or self.school.widens:
             path = self.wanted.out / "model"
-            write_model(self.files, {teach.HOMES[p]: net for p, net in nets.items()}, path)
+            write_model(self.files, {HOMES[p]: net for p, net in nets.items()}, path)
             write_whole(path / "about.json", json.dumps(about, indent=1).encode())
             return path
         factors: dict[str, dict[str, Factors]] = {}
         for part, net in nets.items():
             found = {n: m.factors for n, m in net.named_modules() if isinstance(m, LowRank)}
-            factors[teach.HOMES[part]] = found
+            factors[HOMES[part]] = found
         targets = {part: t for part, t in self.files.targets().items() if part in factors}
         path = self.wanted.out / RESULT
         dtype = getattr(torch, self.plan.save_as)
@@ -342,7 +343,7 @@ class Run(ABC):
 
     def _origin(self) -> dict[str, Any]:
         """What a result is made from, and by whom."""
-        homes = {teach.HOMES[part] for part in self.plan.trained}
+        homes = {HOMES[part] for part in self.plan.trained}
         fingerprints = {part: identity(self.files.sources[part]) for part in sorted(homes)}
         base = {"name": self.files.name, "family": self.files.family, "fingerprint": fingerprints}
         task = "inpaint" if self.school.masked else "text2img"

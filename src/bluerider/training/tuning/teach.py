@@ -1,47 +1,26 @@
-"""From pictures and words to lessons: what is computed once, by networks that are then let go."""
+"""From rows of what was computed to lessons: what trains is chosen, the rest is let go."""
 
-import hashlib
-import json
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from bluerider.diffusion.schedule import Schedule
-from bluerider.errors import InputError
-from bluerider.images import digest, fit, open_picture
 from bluerider.nets.tokens import learned_rows
-from bluerider.pipeline import Pipeline
-from bluerider.pipeline.prior import imagine
-from bluerider.request import Request
-from bluerider.training.captions import normalised
-from bluerider.training.framing import Framing
 from bluerider.training.order import Order
-from bluerider.training.subjects import SubjectSet
-from bluerider.training.tuning.cache import Frame, encoded, identity, keep, kept
+from bluerider.training.tuning.cache import Frame
 from bluerider.training.tuning.chosen import choose, recompute
 from bluerider.training.tuning.draws import Source
 from bluerider.training.tuning.identifier import pieces
 from bluerider.training.tuning.inpainting import WIDENED, Blanked, Known, widen
 from bluerider.training.tuning.lessons import DecoderLesson, Lesson, PriorLesson, Shelves
-from bluerider.training.tuning.plan import NEW, PARTS, Plan
+from bluerider.training.tuning.plan import PARTS
+from bluerider.training.tuning.school import HOMES, School
 from bluerider.training.tuning.told import Cached, Spoken, Values
 from bluerider.weights.load import READERS, ModelFiles, whole
-from bluerider.weights.store import home
 from bluerider.weights.words import Word
-
-HOMES = {"prior": "prior", "decoder": "unet", "text_encoder": "text"}
-"""What trains -> the model's part that holds it."""
-BATCH = 64
-FAITHFUL = 25  # prior steps, without guidance: samples of what the base believes
-Tell = Callable[[float], None]
-Made = dict[str, list[Tensor]]  # of pictures, by what it is: rows
 
 
 @dataclass
@@ -72,181 +51,6 @@ class Rows:
     def all(self, name: str) -> Tensor | None:
         """All rows as one tensor."""
         return torch.stack(self.tensors[name]) if name in self.tensors else None
-
-
-@dataclass(kw_only=True)
-class School:
-    """What the lessons of a run are made from."""
-
-    files: ModelFiles
-    plan: Plan
-    learned: SubjectSet
-    captions: list[str]  # of the shots, with the identifier in place
-    device: torch.device
-
-    @property
-    def cells(self) -> int:
-        """Channels of a latent."""
-        return int(self.files.config("autoencoder").latent_channels)
-
-    @property
-    def widens(self) -> bool:
-        """Whether the decoder gets the channels of an inpainting one."""
-        return self.plan.inpainting and self.files.config("unet")[0].in_channels == self.cells
-
-    @property
-    def masked(self) -> bool:
-        """Whether the decoder is an inpainting one, or becomes one."""
-        return self.widens or self.files.config("unet")[0].in_channels > self.cells
-
-    def check(self) -> None:
-        """Raise InputError for a part that this model lacks, and for nothing to train."""
-        name = self.files.name
-        if self.files.config("unet")[1].hint:
-            raise InputError(f"{name} is told a depth map beside the words; a plain one can learn")
-        if self.plan.inpainting and self.plan.decoder.train == "off":
-            raise InputError("inpainting: the decoder has to learn it; decoder.train=lora")
-        has = [part for part in PARTS if HOMES[part] in self.files.parts]
-        for part in self.plan.trained:
-            if part not in has:
-                raise InputError(f"{part}: {name} has none; it has {', '.join(has)}")
-        if self.plan.spells and {self.plan.part(p).train for p in self.plan.trained} - {"lora"}:
-            raise InputError(
-                f"identifier={NEW}: a new word goes into a LoRA's file; set train=lora, or choose "
-                "a word with identifier=WORD"
-            )
-        if not self.plan.trained:
-            raise InputError(f"nothing trains; set {' or '.join(f'{p}.train=lora' for p in has)}")
-
-    def frames(self) -> list[Frame]:
-        """Every shot in every variant of its framing."""
-        framing, found = self.learned.framing, []
-        for index, (_, shot) in enumerate(self.learned.shots):
-            for variant in range(self.plan.variants):
-                seed = (self.plan.seed, 1, index, variant)
-                drawn = framing.crop == "random" or framing.flip
-                key = [shot.sha256, *describe(framing), seed if drawn else 0]
-                found.append(Frame(key, partial(framed, shot.path, framing, seed)))
-        return found
-
-    @property
-    def shapes(self) -> list[tuple[int, int]]:
-        """The widths and heights in pixels that the pictures are brought to."""
-        framing = self.learned.framing
-        return sorted({framing.shape(shot.width, shot.height) for _, shot in self.learned.shots})
-
-    def spread_out(self, values: Sequence[str]) -> list[str]:
-        """A value for every frame, from one for every shot."""
-        return [value for value in values for _ in range(self.plan.variants)]
-
-
-def framed(path: Path, framing: Framing, seed: tuple[int, ...]) -> Image.Image:
-    """A picture, cropped as the seed draws."""
-    return framing.frame(open_picture(path).image, np.random.default_rng(seed))
-
-
-def describe(framing: Framing) -> list[Any]:
-    """A framing as plain values."""
-    return [framing.size, framing.crop, framing.flip]
-
-
-def encode_pictures(school: School, frames: Sequence[Frame], tell: Tell) -> Made:
-    """Latents and, where the model knows them, image embeddings of pictures."""
-    files, device = school.files, school.device
-    parts = ["autoencoder"] + (["image"] if "image" in files.parts else [])
-    maker = " ".join(identity(files.sources[part]) for part in parts)
-    nets: dict[str, nn.Module] = {}
-
-    def encode(pictures: Tensor) -> dict[str, Tensor]:
-        for part in parts:
-            if part not in nets:
-                nets[part] = files.load(part, dtype=torch.float32, device=device)
-        pictures = pictures.to(device)
-        mean, log_variance = nets["autoencoder"].moments(pictures)
-        scale = nets["autoencoder"].config.scale
-        made = {"latent": mean * scale}
-        if log_variance is not None:
-            made["spread"] = (0.5 * log_variance).exp() * scale
-        if "image" in nets:
-            made["embedding"] = nets["image"](normalised(middle(pictures), nets["image"].config))
-        return made
-
-    return encoded(frames, encode, maker, tell)
-
-
-def middle(pictures: Tensor) -> Tensor:
-    """The largest square in the middle of pictures, which is what a vision tower is shown."""
-    side = min(pictures.shape[-2:])
-    top, left = ((length - side) // 2 for length in pictures.shape[-2:])
-    return pictures[..., top : top + side, left : left + side]
-
-
-def class_embeddings(school: School, prompts: Sequence[str], tell: Tell) -> Tensor:
-    """Image embeddings that the untouched prior imagines for the class, one a seed, as it believes
-    them: many steps, no guidance.
-    """
-    words = [prompts[i % len(prompts)] for i in range(school.plan.class_embeddings)]
-    return imagined(school, words, FAITHFUL, 1.0, tell)
-
-
-def imagined(
-    school: School, words: Sequence[str], steps: int, guidance: float, tell: Tell
-) -> Tensor:
-    """What the untouched prior imagines for each of these words, word i with seed i; kept like
-    what is made of pictures.
-    """
-    files, count = school.files, len(words)
-    weights = [identity(files.sources[part]) for part in ("prior", "text")]
-    maker = json.dumps([*weights, list(words), steps, guidance])
-    path = home() / "encoded" / f"{hashlib.sha256(maker.encode()).hexdigest()}.safetensors"
-    if found := kept(path):
-        return found["embedding"]
-    pipe = Pipeline(files, device=school.device.type, dtype="float32")
-    made = []
-    for start in range(0, count, BATCH):
-        seeds = list(range(start, min(start + BATCH, count)))
-        chosen = [words[seed] for seed in seeds]
-        settings = Request(prompt=chosen[0], prior_steps=steps, prior_guidance=guidance)
-        with torch.inference_mode():
-            made.append(ended(imagine(pipe.parts, chosen, [""] * len(seeds), seeds, settings)))
-        tell((start + len(seeds)) / count)
-    embedding = torch.cat(made).float().cpu().clone()
-    keep(path, {"embedding": embedding})
-    return embedding
-
-
-def conditioned(
-    school: School, captions: Sequence[str], made: Made, tell: Tell
-) -> tuple[list[str], int, Made]:
-    """The decoder's rows of the subject (captions, rows a picture, tensors): told the pictures'
-    own embeddings, those that the untouched prior imagines for the captions, or each in turn.
-
-    Of itself the latter only where the prior does not learn: it is then all that the subject's
-    word can reach the decoder by.
-    """
-    plan, wanted = school.plan, school.plan.decoder_condition
-    if wanted == "auto":
-        wanted = "prior" if plan.prior.train == "off" else "true"
-    if wanted == "true" or "embedding" not in made:
-        return list(captions), plan.variants, made
-    usual = school.files.defaults
-    told = imagined(school, captions, usual.prior_steps, usual.prior_guidance, tell)
-    other = {**made, "embedding": list(told)}
-    if wanted == "prior":
-        return list(captions), plan.variants, other
-    pairs = {name: zip(made[name], other[name], strict=True) for name in made}
-    both = {name: [row for pair in each for row in pair] for name, each in pairs.items()}
-    return [one for one in captions for _ in range(2)], 2 * plan.variants, both
-
-
-def ended(steps: Generator[Any, None, Tensor]) -> Tensor:
-    """What a generator returns when it is run to its end."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            found: Tensor = stop.value
-            return found
 
 
 def new_words(files: ModelFiles, texts: Sequence[str], classes: Sequence[str]) -> list[Word]:
@@ -452,23 +256,3 @@ def source(school: School, name: str, rows: Rows, lesson: Lesson) -> Source:
         blurs=lesson.spread is not None,
         masks=lesson.beside is not None,
     )
-
-
-def class_frames(
-    files: Sequence[Path], framing: Framing, shapes: Sequence[tuple[int, int]]
-) -> list[Frame]:
-    """Class pictures, cropped by their middle: each once in every shape that a batch may have."""
-    square = [framing.size, "centre", False]
-    return [
-        Frame(
-            [digest(path), *(square if shape == (framing.size,) * 2 else ["fit", *shape]), 0],
-            partial(fitted, path, shape),
-        )
-        for path in files
-        for shape in shapes
-    ]
-
-
-def fitted(path: Path, shape: tuple[int, int]) -> Image.Image:
-    """The middle of a picture at a shape."""
-    return fit(open_picture(path).image, *shape)

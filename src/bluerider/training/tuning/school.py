@@ -1,0 +1,118 @@
+"""What the lessons of a run are made from: a model, a plan, and the pictures framed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from bluerider.errors import InputError
+from bluerider.images import digest, fit, open_picture
+from bluerider.training.framing import Framing
+from bluerider.training.subjects import SubjectSet
+from bluerider.training.tuning.cache import Frame
+from bluerider.training.tuning.plan import NEW, PARTS, Plan
+from bluerider.weights.load import ModelFiles
+
+HOMES = {"prior": "prior", "decoder": "unet", "text_encoder": "text"}
+"""What trains -> the model's part that holds it."""
+
+
+@dataclass(kw_only=True)
+class School:
+    """What the lessons of a run are made from."""
+
+    files: ModelFiles
+    plan: Plan
+    learned: SubjectSet
+    captions: list[str]  # of the shots, with the identifier in place
+    device: torch.device
+
+    @property
+    def cells(self) -> int:
+        """Channels of a latent."""
+        return int(self.files.config("autoencoder").latent_channels)
+
+    @property
+    def widens(self) -> bool:
+        """Whether the decoder gets the channels of an inpainting one."""
+        return self.plan.inpainting and self.files.config("unet")[0].in_channels == self.cells
+
+    @property
+    def masked(self) -> bool:
+        """Whether the decoder is an inpainting one, or becomes one."""
+        return self.widens or self.files.config("unet")[0].in_channels > self.cells
+
+    def check(self) -> None:
+        """Raise InputError for a part that this model lacks, and for nothing to train."""
+        name = self.files.name
+        if self.files.config("unet")[1].hint:
+            raise InputError(f"{name} is told a depth map beside the words; a plain one can learn")
+        if self.plan.inpainting and self.plan.decoder.train == "off":
+            raise InputError("inpainting: the decoder has to learn it; decoder.train=lora")
+        has = [part for part in PARTS if HOMES[part] in self.files.parts]
+        for part in self.plan.trained:
+            if part not in has:
+                raise InputError(f"{part}: {name} has none; it has {', '.join(has)}")
+        if self.plan.spells and {self.plan.part(p).train for p in self.plan.trained} - {"lora"}:
+            raise InputError(
+                f"identifier={NEW}: a new word goes into a LoRA's file; set train=lora, or choose "
+                "a word with identifier=WORD"
+            )
+        if not self.plan.trained:
+            raise InputError(f"nothing trains; set {' or '.join(f'{p}.train=lora' for p in has)}")
+
+    def frames(self) -> list[Frame]:
+        """Every shot in every variant of its framing."""
+        framing, found = self.learned.framing, []
+        for index, (_, shot) in enumerate(self.learned.shots):
+            for variant in range(self.plan.variants):
+                seed = (self.plan.seed, 1, index, variant)
+                drawn = framing.crop == "random" or framing.flip
+                key = [shot.sha256, *describe(framing), seed if drawn else 0]
+                found.append(Frame(key, partial(framed, shot.path, framing, seed)))
+        return found
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """The widths and heights in pixels that the pictures are brought to."""
+        framing = self.learned.framing
+        return sorted({framing.shape(shot.width, shot.height) for _, shot in self.learned.shots})
+
+    def spread_out(self, values: Sequence[str]) -> list[str]:
+        """A value for every frame, from one for every shot."""
+        return [value for value in values for _ in range(self.plan.variants)]
+
+
+def framed(path: Path, framing: Framing, seed: tuple[int, ...]) -> Image.Image:
+    """A picture, cropped as the seed draws."""
+    return framing.frame(open_picture(path).image, np.random.default_rng(seed))
+
+
+def describe(framing: Framing) -> list[Any]:
+    """A framing as plain values."""
+    return [framing.size, framing.crop, framing.flip]
+
+
+def class_frames(
+    files: Sequence[Path], framing: Framing, shapes: Sequence[tuple[int, int]]
+) -> list[Frame]:
+    """Class pictures, cropped by their middle: each once in every shape that a batch may have."""
+    square = [framing.size, "centre", False]
+    return [
+        Frame(
+            [digest(path), *(square if shape == (framing.size,) * 2 else ["fit", *shape]), 0],
+            partial(fitted, path, shape),
+        )
+        for path in files
+        for shape in shapes
+    ]
+
+
+def fitted(path: Path, shape: tuple[int, int]) -> Image.Image:
+    """The middle of a picture at a shape."""
+    return fit(open_picture(path).image, *shape)

@@ -35,9 +35,13 @@ def typed(name: str, rng: "np.random.Generator", *, english: bool) -> str:
 
 
 def with_article(name: str, rng: "np.random.Generator") -> str:
-    """An English name after "the", or after "a" or "an" by its first letter."""
-    vowel = name[:1].lower() in "aeiou"
-    return f"the {name}" if rng.random() < 0.3 else f"{'an' if vowel else 'a'} {name}"
+    """An English name after "the", "a" or "an"."""
+    return f"the {name}" if rng.random() < 0.3 else articled(name)
+
+
+def articled(name: str) -> str:
+    """An English name after "a" or "an", by its first letter."""
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
 def recased(name: str, rng: "np.random.Generator") -> str:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bluerider.scenes.names import articled
 from bluerider.scenes.plural import plural
 from bluerider.scenes.scene import BACKGROUNDS, KINDS, is_held_out, scene_of
 from bluerider.scenes.wording import languages, render, said
@@ -58,8 +59,3 @@ def scene_read(
 def number(text: str, at: int) -> int:
     """A number of four bytes that a text stands for."""
     return int.from_bytes(hashlib.sha256(f"read\n{text}".encode()).digest()[at : at + 4], "big")
-
-
-def articled(name: str) -> str:
-    """An English name after "a" or "an", by its first letter."""
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

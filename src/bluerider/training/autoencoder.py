@@ -5,22 +5,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bluerider.nets.autoencoder import Autoencoder
-from bluerider.training.pictures import Cropped
 from bluerider.training.stage import Settings, Stage, half
 
 
 class Reconstruction(torch.nn.Module):
-    """Picture and noise for its latent -> (picture given back, latent), as one module so that one
-    cast serves both halves.
+    """Picture -> (picture given back, latent), as one module so that one cast serves
+    both halves.
     """
 
     def __init__(self, autoencoder: Autoencoder) -> None:
         super().__init__()
         self.autoencoder = autoencoder
 
-    def forward(self, picture: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         latent = self.autoencoder.encode(picture)
-        return self.autoencoder.decode(latent + noise), latent
+        return self.autoencoder.decode(latent), latent
 
 
 def pyramid(x: Tensor, y: Tensor, levels: int = 3) -> Tensor:
@@ -48,10 +47,8 @@ class AutoencoderStage(Stage):
             net.encoder.requires_grad_(False)
             net.quant_conv.requires_grad_(False)
 
-    def training_step(self, batch: Cropped, index: int) -> Tensor:
-        picture = batch.picture
-        given = picture.to(self.dtype_), batch.noise.to(self.dtype_)
-        back, latent = half(self.net, self.dtype_, *given)
+    def training_step(self, picture: Tensor, index: int) -> Tensor:
+        back, latent = half(self.net, self.dtype_, picture.to(self.dtype_))
         loss = pyramid(back.float(), picture)
         size = latent.float().pow(2).mean()
         mse = F.mse_loss(back.detach().float(), picture)

@@ -4,7 +4,6 @@ A pass on PyTorch's meta device computes shapes only, so activations are counted
 any size and in no time.
 """
 
-import resource
 import sys
 import weakref
 from collections.abc import Callable, Sequence
@@ -150,7 +149,13 @@ class Peak(TorchDispatchMode):
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds; where the system does not tell, the most it held."""
+    """Bytes of memory that this process holds; where the system does not tell, the most it held,
+    and 0 on Windows, which tells neither this way.
+    """
+    if sys.platform == "win32":
+        return 0
+    import resource
+
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:

@@ -34,34 +34,16 @@ def on_white(drawings: NDArray[np.uint8]) -> Tensor:
     return compose(torch.from_numpy(drawings), torch.full((len(drawings), 3), 255))
 
 
-class Cropped(NamedTuple):
-    """Crops of pictures, and noise for their latents."""
-
-    picture: Tensor  # (B, 3, crop, crop) in [-1, 1]
-    noise: Tensor  # (B, C, h, w)
-
-
-class Crops(Stream[Cropped]):
-    """Batches for the autoencoder: flips, random backgrounds, random crops.
-
-    `latent` is the shape (C, h, w) of a crop's latent, `rough` the deviation of its noise: the
-    latents that a decoder is given later are never quite right.
+class Crops(Stream[Tensor]):
+    """Batches (B, 3, crop, crop) in [-1, 1] for the autoencoder: flips, random backgrounds, random
+    crops.
     """
 
-    def __init__(
-        self,
-        drawings: NDArray[np.uint8],
-        *,
-        batch: int,
-        crop: int,
-        latent: tuple[int, int, int],
-        rough: float,
-        seed: int,
-    ) -> None:
+    def __init__(self, drawings: NDArray[np.uint8], *, batch: int, crop: int, seed: int) -> None:
         self.drawings, self.size, self.crop = torch.from_numpy(drawings), batch, crop
-        self.latent, self.rough, self.seed = latent, rough, seed
+        self.seed = seed
 
-    def draw(self, rng: np.random.Generator) -> Cropped:
+    def draw(self, rng: np.random.Generator) -> Tensor:
         chosen = rng.integers(len(self.drawings), size=self.size)
         colours = rng.integers(0, 256, (self.size, 3))
         colours[rng.random(self.size) < 0.6] = 255
@@ -69,9 +51,7 @@ class Crops(Stream[Cropped]):
         if rng.random() < 0.5:
             pictures = pictures.flip(-1)
         top, left = rng.integers(0, pictures.shape[-1] - self.crop + 1, 2)
-        cut = pictures[..., top : top + self.crop, left : left + self.crop]
-        noise = rng.standard_normal((self.size, *self.latent), np.float32)
-        return Cropped(cut, self.rough * torch.from_numpy(noise))
+        return pictures[..., top : top + self.crop, left : left + self.crop]
 
 
 class Seen(NamedTuple):

@@ -145,17 +145,8 @@ def prepare_autoencoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
     extra, settings = shop.recipe.stages["autoencoder"], shop.recipe.settings("autoencoder")
     drawings = rgba(shop.emoji, 128, shop.emoji.seen)
-    config, crop = shop.recipe.nets["autoencoder"], extra["crop"]
     stage = AutoencoderStage(shop.fresh("autoencoder"), settings, still=bool(extra["still"]))
-    side = crop // 2 ** (len(config.channels) - 1)
-    return stage, Crops(
-        drawings,
-        batch=settings.batch,
-        crop=crop,
-        latent=(config.latent_channels, side, side),
-        rough=extra["rough"],
-        seed=settings.seed,
-    )
+    return stage, Crops(drawings, batch=settings.batch, crop=extra["crop"], seed=settings.seed)
 
 
 def prepare_clip(shop: Workshop) -> tuple[Stage, Stream[Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from PIL import Image
@@ -15,6 +15,7 @@ from PIL import Image
 from bluerider.catalog import MURNAU
 from bluerider.cli.main import main
 from bluerider.evaluate.drawings import Drawings, load_drawings, save_drawings
+from bluerider.evaluate.unread import choose_typed
 from bluerider.request import Result
 
 Run = Callable[..., tuple[int, str, str]]
@@ -27,6 +28,7 @@ class Knowing:
     stop = 10**6
     weights: Path
     asked: list[Any]
+    typed: ClassVar[dict[str, int]] = {}  # prompts that are no names
 
     def __init__(self) -> None:
         self.files = SimpleNamespace(parts={"unet": self.weights})
@@ -36,7 +38,7 @@ class Knowing:
             for table in self.drawings.names.values()
             for place, emoji in enumerate(self.drawings.emoji)
             if (name := table.get(emoji))
-        }
+        } | self.typed
 
     @classmethod
     def load(cls, model: str, **options: Any) -> "Knowing":
@@ -110,7 +112,38 @@ def test_a_knowing_painter_is_right(words: Run) -> None:
 def test_the_table_has_every_row(words: Run) -> None:
     _, out, _ = words("--subset", "3", "--languages", "en,ru,hi")
     first = [line.split("  ")[0] for line in out.splitlines()]
-    assert first[1:] == ["en", "ru", "hi", "mean of 3", "ground truth", "shuffled prompts"]
+    assert first[1:] == [
+        *("en", "ru", "hi", "mean of 3", "lowest: en", "rows under 50 %"),
+        *("ground truth", "shuffled prompts"),
+    ]
+
+
+def test_all_languages_are_measured(words: Run, shipped: Drawings) -> None:
+    code, out, _ = words("--subset", "1", "--languages", "all", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert set(found["languages"]) == set(shipped.names) and len(shipped.names) == 99
+    missed = [name for name, score in found["languages"].items() if not score["top1"]["value"]]
+    assert found["under_half"] == missed  # a text names other drawings in other languages
+    assert found["lowest"] == (missed or ["en"])[0]
+
+
+def test_names_kept_out_have_a_folder_of_their_own(words: Run, painter: type[Knowing]) -> None:
+    code, out, _ = words("--subset", "3", "--languages", "en,sw", "--names", "kept-out", "--json")
+    assert code == 0
+    assert json.loads(out)["names"] == "kept-out"
+    assert [path.name for path in Path("outputs").iterdir()] == ["words-kept-out-murnau"]
+    assert len(painter.asked) == 6
+
+
+def test_every_spelling_is_a_row(words: Run, painter: type[Knowing]) -> None:
+    painter.typed = {word.prompt: word.target for word in choose_typed(painter.drawings, 2)}
+    code, out, _ = words("--subset", "2", "--names", "typed")
+    assert code == 0
+    first = [line.split("  ")[0] for line in out.splitlines()]
+    assert first[1:6] == ["article", "plural", "case", "typo", "mean of 4"]
+    names = sorted(path.name for path in Path("outputs/words-typed-murnau/sheets").iterdir())
+    assert names == ["article-1.png", "case-1.png", "plural-1.png", "typo-1.png"]
 
 
 def test_results_lie_in_the_default_folder(words: Run) -> None:
@@ -204,6 +237,8 @@ def test_data_may_be_an_emoji_set(words: Run, painter: type[Knowing], tmp_path: 
     [
         (["--languages", "tlh"], "tlh"),
         (["--languages", ""], "accepted: all"),
+        (["--names", "new"], "kept-out"),
+        (["--names", "typed", "--languages", "en,ru"], "en is accepted"),
         (["--subset", "0"], "1 to 1626"),
         (["--subset", "1627"], "1 to 1626"),
         (["--subset", "５"], "a whole number"),

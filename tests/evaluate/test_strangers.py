@@ -18,8 +18,8 @@ from bluerider.evaluate.strangers import (
     half,
     highest,
     measure_warnings,
-    read_names,
 )
+from bluerider.evaluate.unread import read_names
 from bluerider.scenes.names import is_kept_out
 from bluerider.weights.known import KNOWN
 from bluerider.weights.load import open_model

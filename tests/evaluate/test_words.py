@@ -94,7 +94,7 @@ def test_unknown_languages_are_refused(text, drawings) -> None:
 
 def test_a_right_painter_scores_all(drawings, painter) -> None:
     report = measure(list(paint_words(painter(), words_of(drawings, ("en", "xx")))), drawings)
-    assert report.languages["en"].top1.value == 1.0
+    assert report.rows["en"].top1.value == 1.0
     assert report.mean.count == 15
     assert report.truth.top1.value == 1.0
     assert report.shuffled.top1.value == 0.0
@@ -102,7 +102,15 @@ def test_a_right_painter_scores_all(drawings, painter) -> None:
 
 def test_a_wrong_picture_is_a_miss(drawings, painter) -> None:
     report = measure(list(paint_words(painter(["red"]), words_of(drawings))), drawings)
-    assert report.languages["en"].top1.value == pytest.approx(8 / 9)
+    assert report.rows["en"].top1.value == pytest.approx(8 / 9)
+
+
+def test_the_lowest_row_and_those_under_half_are_told(drawings, painter) -> None:
+    wrong = [f"x{emoji}" for emoji in drawings.emoji[:4]]
+    report = measure(list(paint_words(painter(wrong), words_of(drawings, ("en", "xx")))), drawings)
+    assert report.rows["xx"].top1.value == pytest.approx(2 / 6)
+    assert (report.lowest, report.under_half) == ("xx", ["xx"])
+    assert report.to_json()["lowest"] == "xx" and report.to_json()["under_half"] == ["xx"]
 
 
 def test_fields_reach_the_request(drawings, painter) -> None:

@@ -43,7 +43,8 @@ def evaluate_warnings(
 
     from bluerider.cli.evaluating import drawings_at
     from bluerider.errors import InputError
-    from bluerider.evaluate.strangers import choose_groups, measure_warnings, read_names
+    from bluerider.evaluate.strangers import choose_groups, measure_warnings
+    from bluerider.evaluate.unread import read_names
     from bluerider.scenes.reading import texts_read
     from bluerider.weights.known import Known
     from bluerider.weights.load import open_model

@@ -9,7 +9,7 @@ from bluerider.errors import InputError
 from bluerider.evaluate.drawings import Drawings
 from bluerider.evaluate.marks import shows
 from bluerider.evaluate.truth import Truth
-from bluerider.evaluate.words import fixed_order
+from bluerider.evaluate.words import open_places
 from bluerider.scenes.scene import KINDS, Scene, is_held_out, scene_of
 from bluerider.scenes.wording import languages, render
 
@@ -66,7 +66,7 @@ def choose_scenes(
 
 def scenes_of(kind: str, drawings: Drawings, truth: Truth, split: str) -> Iterator[Scene]:
     """The scenes of a kind without end or until things run out, what they say taking turns."""
-    order = [i for i in fixed_order(drawings).tolist() if drawings.emoji[i] not in drawings.holdout]
+    order = open_places(drawings)
     turns = [candidates(said, order, drawings, truth, split) for said in KINDS[kind]]
     while turns:
         for turn in tuple(turns):

@@ -16,7 +16,7 @@ from bluerider.evaluate.painting import Painter, paint_all
 from bluerider.evaluate.regions import seen
 from bluerider.evaluate.retrieval import Share, share_of, squared_errors
 from bluerider.evaluate.truth import Truth
-from bluerider.evaluate.words import fixed_order
+from bluerider.evaluate.words import open_places
 
 NEAR = 20  # both drawings have to be among so many
 HALF = 0.5  # of either in a mix
@@ -45,11 +45,7 @@ class Mixed:
 def choose_pairs(drawings: Drawings, count: int) -> list[Mixed]:
     """Random pairs outside the holdout; fewer are the beginning of more."""
     names = drawings.names["en"]
-    order = [
-        i
-        for i in fixed_order(drawings).tolist()
-        if drawings.emoji[i] not in drawings.holdout and drawings.emoji[i] in names
-    ]
+    order = [i for i in open_places(drawings) if drawings.emoji[i] in names]
     found: dict[tuple[int, int], Mixed] = {}
     for number in range(TRIES):
         a, b = pair_of(f"mix {number}", order)

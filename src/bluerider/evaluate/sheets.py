@@ -73,11 +73,11 @@ def draw_scene_sheets(painted: Sequence[PaintedScene], truth: Truth) -> Iterator
 
 
 def save_sheets(painted: Sequence[Painted], drawings: Drawings, folder: Path) -> list[Path]:
-    """Write `sheets/<language>-<number>.png` for every language; returns their paths."""
+    """Write `sheets/<language or spelling>-<number>.png` for each; returns their paths."""
     paths = []
-    for language in sorted({one.word.language for one in painted}):
-        group = [one for one in painted if one.word.language == language]
-        paths += write_pages(draw_sheets(group, drawings), folder, language)
+    for row in sorted({one.word.row for one in painted}):
+        group = [one for one in painted if one.word.row == row]
+        paths += write_pages(draw_sheets(group, drawings), folder, row)
     return paths
 
 

@@ -2,7 +2,6 @@
 and on texts that it cannot, and the threshold between them.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +15,7 @@ from bluerider.evaluate.choice import choose_scenes
 from bluerider.evaluate.drawings import Drawings
 from bluerider.evaluate.retrieval import Share, share_of
 from bluerider.evaluate.truth import Truth
+from bluerider.evaluate.unread import number, read_names
 from bluerider.evaluate.words import fixed_order
 from bluerider.scenes.names import is_kept_out, typed
 from bluerider.scenes.scene import KINDS
@@ -63,18 +63,6 @@ class Report:
         return {**asdict(self), "curve": {f"{t:g}": row for t, row in self.curve.items()}}
 
 
-def read_names(drawings: Drawings) -> dict[str, dict[str, str]]:
-    """The names that a training on these drawings reads, by language and emoji."""
-    return {
-        lang: {
-            emoji: name
-            for emoji, name in table.items()
-            if emoji not in drawings.holdout and not is_kept_out(lang, emoji)
-        }
-        for lang, table in drawings.names.items()
-    }
-
-
 def choose_groups(drawings: Drawings, names: int = NAMES, scenes: int = SCENES) -> list[Group]:
     """Texts that a model can know, names that it was spared, and texts that no drawing shows."""
     read = replace(drawings, names=read_names(drawings))
@@ -119,11 +107,6 @@ def strangers() -> Iterator[str]:
     table: dict[str, list[str]] = json.loads(STRANGERS.read_text("utf-8"))
     for texts in table.values():
         yield from texts
-
-
-def number(text: str) -> int:
-    """A number that a text stands for."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def half(texts: Sequence[str], first: bool) -> list[str]:

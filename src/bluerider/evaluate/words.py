@@ -29,11 +29,17 @@ class Word:
     emoji: str
     prompt: str
     target: int
+    spelling: str = ""  # how an English name was changed; none: as it is
+
+    @property
+    def row(self) -> str:
+        """Where it counts: its spelling or, without one, its language."""
+        return self.spelling or self.language
 
     @property
     def key(self) -> Key:
         """What a journal keeps its picture under."""
-        return self.language, self.emoji
+        return self.row, self.emoji
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,18 +60,30 @@ class Painted:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Scores by language, their mean, and the two rows that bound them."""
+    """Scores by language (or spelling), their mean, and the two rows that bound them."""
 
-    languages: dict[str, Score]
+    rows: dict[str, Score]
     mean: Score
     truth: Score  # the drawings themselves in place of pictures
-    shuffled: Score  # each picture held against another word of its language
+    shuffled: Score  # each picture held against another word of its row
 
-    def to_json(self) -> dict[str, Any]:
-        """A plain table."""
+    @property
+    def lowest(self) -> str:
+        """The row with the lowest top-1, the first of several."""
+        return min(self.rows, key=lambda name: self.rows[name].top1.value)
+
+    @property
+    def under_half(self) -> list[str]:
+        """Rows whose top-1 is under 50 %."""
+        return [name for name, score in self.rows.items() if score.top1.value < 0.5]
+
+    def to_json(self, of: str = "languages") -> dict[str, Any]:
+        """A plain table; `of` says what the rows are."""
         return {
-            "languages": {name: score.to_json() for name, score in self.languages.items()},
+            of: {name: score.to_json() for name, score in self.rows.items()},
             "mean": self.mean.to_json(),
+            "lowest": self.lowest,
+            "under_half": self.under_half,
             "ground_truth": self.truth.to_json(),
             "shuffled_prompts": self.shuffled.to_json(),
         }
@@ -92,6 +110,12 @@ def fixed_order(drawings: Drawings) -> Ranks:
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
 
 
+def open_places(drawings: Drawings) -> list[int]:
+    """The places outside the holdout, in that order."""
+    order = fixed_order(drawings).tolist()
+    return [i for i in order if drawings.emoji[i] not in drawings.holdout]
+
+
 def choose_words(
     drawings: Drawings, languages: Sequence[str], subset: int | None = None
 ) -> list[Word]:
@@ -100,12 +124,11 @@ def choose_words(
     None stands for all of them in English and 100 in every other language. The order is one for all
     languages and never changes: a smaller subset is the beginning of a larger one.
     """
-    order = fixed_order(drawings).tolist()
-    open_to_all = [i for i in order if drawings.emoji[i] not in drawings.holdout]
+    places = open_places(drawings)
     words = []
     for language in languages:
         names = drawings.names[language]
-        named = [i for i in open_to_all if drawings.emoji[i] in names]
+        named = [i for i in places if drawings.emoji[i] in names]
         for i in named[: subset or (None if language == "en" else OTHERS)]:
             emoji = drawings.emoji[i]
             words.append(Word(language=language, emoji=emoji, prompt=names[emoji], target=i))
@@ -140,7 +163,7 @@ def measure(painted: Sequence[Painted], drawings: Drawings) -> Report:
     groups: dict[str, list[Painted]] = {}
     turn = np.argsort(fixed_order(drawings))
     for one in sorted(painted, key=lambda one: int(turn[one.word.target])):
-        groups.setdefault(one.word.language, []).append(one)
+        groups.setdefault(one.word.row, []).append(one)
     things = [targets_of(group) for group in groups.values()]
     ranks, truth, shuffled = [], [], []
     for targets, group in zip(things, groups.values(), strict=True):
@@ -151,7 +174,7 @@ def measure(painted: Sequence[Painted], drawings: Drawings) -> Report:
         own = squared_errors(drawings.pictures[targets], drawings.pictures)
         truth.append(rank_targets(own, targets))
     return Report(
-        languages={language: score(found) for language, found in zip(groups, ranks, strict=True)},
+        rows={name: score(found) for name, found in zip(groups, ranks, strict=True)},
         mean=score(*ranks, things=things),
         truth=score(*truth, things=things),
         shuffled=score(*shuffled, things=things),

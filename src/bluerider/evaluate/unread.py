@@ -1,0 +1,90 @@
+"""Words that a model was not trained on: names kept out of every stage, and English names in
+spellings of their own.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from bluerider.errors import InputError
+from bluerider.evaluate.drawings import Drawings
+from bluerider.evaluate.words import OTHERS, Word, open_places
+from bluerider.scenes.names import is_kept_out, recased, slipped, with_article
+from bluerider.scenes.plural import plural
+
+SPELLINGS: dict[str, Callable[[str, np.random.Generator], str]] = {
+    "article": with_article,
+    "plural": lambda name, _: plural(name),
+    "case": recased,
+    "typo": slipped,
+}
+SHORTEST = 3  # letters of a name in which a slip can be made
+TRIES = 20  # draws until a spelling differs from the name
+
+
+def read_names(drawings: Drawings) -> dict[str, dict[str, str]]:
+    """The names that a training on these drawings reads, by language and emoji."""
+    return {
+        lang: {
+            emoji: name
+            for emoji, name in table.items()
+            if emoji not in drawings.holdout and not is_kept_out(lang, emoji)
+        }
+        for lang, table in drawings.names.items()
+    }
+
+
+def kept_out_names(drawings: Drawings) -> dict[str, dict[str, str]]:
+    """The names that no training reads, by language and emoji.
+
+    A name that some language reads all the same ("taxi") is no new word and is left out.
+    """
+    read = {name.casefold() for table in read_names(drawings).values() for name in table.values()}
+    return {
+        lang: {
+            emoji: name
+            for emoji, name in table.items()
+            if is_kept_out(lang, emoji) and name.casefold() not in read
+        }
+        for lang, table in drawings.names.items()
+    }
+
+
+def choose_typed(drawings: Drawings, subset: int | None = None) -> list[Word]:
+    """English names in each of the `SPELLINGS`: of each the first `subset` (100) that can be
+    spelled so, in the order of all words. Raises InputError where there are no English names.
+    """
+    names = drawings.names.get("en", {})
+    if not names:
+        raise InputError("names: got typed, which spells English names; these drawings have none")
+    whose = {name.casefold(): emoji for emoji, name in names.items()}
+    words = []
+    for spelling in SPELLINGS:
+        found = 0
+        for place in open_places(drawings):
+            emoji = drawings.emoji[place]
+            if found == (subset or OTHERS) or emoji not in names:
+                continue
+            prompt = spelled(names[emoji], spelling)
+            if prompt is None or whose.get(prompt.casefold(), emoji) != emoji:
+                continue  # "eyes" is the plural of a name, and another name
+            found += 1
+            words.append(
+                Word(language="en", emoji=emoji, prompt=prompt, target=place, spelling=spelling)
+            )
+    return words
+
+
+def spelled(name: str, spelling: str) -> str | None:
+    """A name spelled in one way, the same every time; None where that leaves it as it is."""
+    if spelling == "typo" and len(name) < SHORTEST:
+        return None
+    rng = np.random.default_rng(number(f"{spelling}\n{name}"))
+    drawn: Iterator[str] = (SPELLINGS[spelling](name, rng) for _ in range(TRIES))
+    return next((text for text in drawn if text != name), None)
+
+
+def number(text: str) -> int:
+    """A number that a text stands for."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

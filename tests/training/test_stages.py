@@ -9,11 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from bluerider.errors import InputError
+from bluerider.evaluate.encoder import Encoder
 from bluerider.pipeline import Pipeline
 from bluerider.training.emoji import EmojiSet
 from bluerider.training.recipe import STAGES, Recipe
 from bluerider.training.run import train
-from bluerider.training.stages import PREPARE, Workshop, export
+from bluerider.training.stages import PREPARE, Workshop, export, export_net
 from bluerider.training.stream import Stream
 from tests.training.drawn import tiny_emoji
 
@@ -84,6 +85,19 @@ def test_an_export_keeps_what_was_read_and_tells_nothing_before_it_is_measured(
     rows = pipe.tokenizer.rows(["thing a", "thing a on a red background"])
     assert known.familiarity(rows[0]) == 1.0
     assert pipe.warnings(pipe.resolve("xyzzy", seed=0)) == []
+
+
+def test_a_tower_trained_apart_is_exported_alone(
+    recipe: Recipe, emoji: EmojiSet, tmp_path: Path
+) -> None:
+    apart = workshop(recipe.changed("clip", ["seed=1"]), emoji, tmp_path / "run")
+    for stage in ("tokenizer", "clip"):
+        apart.run(stage, lambda text: None)
+    export_net(apart, "image", tmp_path / "apart")
+    encode = Encoder(tmp_path / "apart")
+    ours = apart.trained("image").state_dict()
+    for name, tensor in encode.tower.state_dict().items():
+        torch.testing.assert_close(tensor, ours[name], rtol=0.01, atol=1e-6)  # kept in bfloat16
 
 
 def test_a_finished_stage_is_not_run_again(trained: Workshop) -> None:

@@ -30,16 +30,23 @@ def evaluate_mix(
     subset: Annotated[str, option("Random pairs (200).", "N")] = "200",
     encoder: Annotated[
         Path | None,
-        option("Folder of a vision tower trained apart, as prior/image_encoder.", "FOLDER"),
+        option("Folder of a vision tower trained apart, by another seed.", "FOLDER"),
     ] = None,
 ) -> None:
     """Mix two things half and half, and look whether both drawings are among the 20 nearest.
 
     Nearest by pixels at 32 x 32, and, with --encoder, by a vision tower that took no part in
     painting. blend: the two drawings laid over each other; one: the first alone; shuffled: each
-    picture against another pair. Writes mix.json, the pictures and contact sheets.
+    picture against another pair. Writes mix.json, the pictures and contact sheets. To train a tower
+    apart: the stages tokenizer and clip with another seed, then the image tower exported alone.
 
-    bluerider evaluate mix --encoder apart/prior/image_encoder
+    bluerider train tokenizer --data emoji --out runs/apart
+
+    bluerider train clip --data emoji --out runs/apart seed=1 pictures=40 batch=8
+
+    bluerider train export --only image --out runs/apart --to apart
+
+    bluerider evaluate mix --encoder apart
     """
     count = check_whole("subset", values.whole("subset", subset), 2, 5000)
     place = asking.place("mix")

@@ -324,3 +324,12 @@ def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) ->
         defaults=MODELS["murnau"].defaults,
         licence="apache-2.0",
     )
+
+
+def export_net(
+    shop: Workshop, name: str, target: Path, dtype: torch.dtype = torch.bfloat16
+) -> None:
+    """Write one network, as its stage left it, into a folder of its own: config.json, weights."""
+    from bluerider.weights.save import save_net
+
+    save_net(shop.trained(name), name, target, dtype=dtype)

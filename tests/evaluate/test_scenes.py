@@ -14,7 +14,7 @@ from bluerider.errors import InputError
 from bluerider.evaluate.choice import choose_scenes, parse_kinds, parse_tongues, scenes_of
 from bluerider.evaluate.drawings import load_drawings
 from bluerider.evaluate.journal import Journal
-from bluerider.evaluate.marks import background_of, shows
+from bluerider.evaluate.marks import background_of, parting, shows
 from bluerider.evaluate.scenes import PaintedScene, mark_all, measure_scenes, paint_scenes
 from bluerider.evaluate.sheets import FIRST, FIVE, MISS, draw_scene_sheets
 from bluerider.evaluate.truth import Truth
@@ -83,6 +83,23 @@ def test_two_things_are_looked_for_on_their_sides(truth: Truth, relation: str | 
     own, swapped = mark_all([asked] * 2, [truth.picture(scene), truth.picture(turned)], truth)
     assert own.right
     assert swapped.right == (relation is None)
+
+
+@pytest.mark.parametrize("relation", [None, "left_of", "below"])
+def test_two_things_may_reach_a_little_over_the_middle(truth: Truth, relation: str | None) -> None:
+    asked = asked_for(truth, Scene(things=(THING, OTHER), relation=relation))
+    picture, moved = truth.picture(asked.scene), np.full((128, 128, 3), 255, np.uint8)
+    moved[6:, 6:] = picture[:-6, :-6]
+    own, wrong = mark_all(
+        [asked, asked_for(truth, replace(asked.scene, things=(OTHER, THING)))], [moved] * 2, truth
+    )
+    assert own.right
+    assert wrong.right == (relation is None)
+
+
+def test_two_things_are_parted_in_the_middle_where_it_is_free(truth: Truth) -> None:
+    for axis, relation in enumerate(("left_of", "above")):
+        assert parting(truth.picture(Scene(things=(THING, OTHER), relation=relation)), axis) == 64
 
 
 def test_a_thing_is_found_on_any_background(truth: Truth) -> None:

@@ -14,8 +14,9 @@ more than 24 levels in some channel, specks of under 12 px left out.
   four fifths of its shape are dark; outline: that, and over half of its shape is white, a fiftieth
   dark; pixel: 0.24 or more of all changes between neighbours lie on the lines of a 16 x 16 grid,
   where an eighth is chance (drawings not in this look reach 0.2, two in a hundred 0.26).
-- two things: the picture is cut in halves, and each half's crop has the thing asked for there among
-  the five nearest drawings; for `and`, either cut and either order will do.
+- two things: the picture is cut in two, and each part's crop has the thing asked for there among
+  the five nearest drawings; for `and`, either cut and either order will do. It is cut in the
+  middle, or, where a thing reaches over it, where the least stands out within 16 px of it.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ from bluerider.scenes.scene import BACKGROUNDS, COUNTS, Scene
 SMALL, BIG = 0.55, 0.75  # parts of the picture's side
 ASIDE = 0.08  # part of the picture's side
 PART = 0.2  # of the largest piece
+OFF_MIDDLE = 0.125  # part of the picture's side; so far from its middle two things may be parted
 COLOURLESS, DARK, INKED, PALE = 30.0, 90.0, 150.0, 200.0  # levels of 255
 SQUARES = 0.24
 Glimpse = tuple[Array, int]  # a crop, and which of the scene's things it should show
@@ -122,9 +124,9 @@ def glimpses(scene: Scene, pixels: Array) -> Iterator[list[Glimpse]]:
     if len(scene.things) == 1:
         yield [(crop_square(Image.fromarray(alone(picture, scene.count))), 0)]
         return
-    half = len(picture) // 2
-    left, right = (crop_square(Image.fromarray(p)) for p in (picture[:, :half], picture[:, half:]))
-    upper, lower = (crop_square(Image.fromarray(p)) for p in (picture[:half], picture[half:]))
+    x, y = parting(picture, 0), parting(picture, 1)
+    left, right = (crop_square(Image.fromarray(p)) for p in (picture[:, :x], picture[:, x:]))
+    upper, lower = (crop_square(Image.fromarray(p)) for p in (picture[:y], picture[y:]))
     ways: dict[str, list[Glimpse]] = {
         "left_of": [(left, 0), (right, 1)],
         "right_of": [(left, 1), (right, 0)],
@@ -132,6 +134,18 @@ def glimpses(scene: Scene, pixels: Array) -> Iterator[list[Glimpse]]:
         "below": [(upper, 1), (lower, 0)],
     }
     yield from ([ways[scene.relation]] if scene.relation else ways.values())
+
+
+def parting(picture: Array, axis: int) -> int:
+    """Where to cut between two things side by side (axis 0) or one over the other (1): the line
+    nearest to the middle of those that the least stands out beside.
+    """
+    lines = standing_out(picture).sum(axis=axis)
+    beside = lines[:-1] + lines[1:]  # of a cut before pixel i, at i - 1
+    half = len(lines) // 2
+    reach = round(OFF_MIDDLE * len(lines))
+    cuts = range(half - reach, half + reach + 1)
+    return min(cuts, key=lambda cut: (int(beside[cut - 1]), abs(cut - half)))
 
 
 def alone(picture: Array, count: int) -> Array:

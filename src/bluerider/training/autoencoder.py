@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bluerider.nets.autoencoder import Autoencoder
-from bluerider.training.stage import Settings, Stage
+from bluerider.training.stage import Settings, Stage, half
 
 
 class Reconstruction(torch.nn.Module):
@@ -48,7 +48,7 @@ class AutoencoderStage(Stage):
             net.quant_conv.requires_grad_(False)
 
     def training_step(self, picture: Tensor, index: int) -> Tensor:
-        back, latent = self(picture.to(self.dtype_))
+        back, latent = half(self.net, self.dtype_, picture.to(self.dtype_))
         loss = pyramid(back.float(), picture)
         size = latent.float().pow(2).mean()
         mse = F.mse_loss(back.detach().float(), picture)

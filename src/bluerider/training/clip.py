@@ -13,7 +13,7 @@ from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, Appearance
 from bluerider.training.captions import Captions, Told, cut_rows, in_groups, normalised
 from bluerider.training.pictures import Sights
-from bluerider.training.stage import Settings, Stage
+from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 
 GROUPS = 4  # of texts by length
@@ -91,7 +91,7 @@ class ClipStage(Stage):
 
     def training_step(self, batch: Met, index: int) -> Tensor:
         picture = batch.picture.to(self.dtype_)
-        seen, words = self(picture, *batch.ids)
+        seen, words = half(self.net, self.dtype_, picture, *batch.ids)
         seen, words = seen.float(), words.float()
         read_sharply, see_sharply = self.net.sharpness.exp().clamp(max=50.0)
         wanted = self.appearance.embed(batch.first, batch.second, batch.traits)

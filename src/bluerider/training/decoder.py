@@ -10,7 +10,7 @@ from bluerider.diffusion.loss import min_snr, simple_loss, target
 from bluerider.diffusion.schedule import Schedule
 from bluerider.nets.conditioner import ImageConditioner
 from bluerider.nets.unet import UNet
-from bluerider.training.stage import Settings, Stage
+from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 
 FLOOR = 1.0  # of the loss' weights: what stands where is decided at the noisiest levels
@@ -51,7 +51,7 @@ class DecoderStage(Stage):
 
     def training_step(self, batch: Noised, index: int) -> Tensor:
         x = self.schedule.noised(batch.latent, batch.noise, batch.t).to(self.dtype_)
-        out = self(x, batch.t, batch.embedding.to(self.dtype_))
+        out = half(self.net, self.dtype_, x, batch.t, batch.embedding.to(self.dtype_))
         error = simple_loss(out, target(self.schedule, batch.latent, batch.noise, batch.t))
         self.log("mse", error.mean().detach())
         return (min_snr(self.schedule, batch.t, floor=FLOOR) * error).mean()

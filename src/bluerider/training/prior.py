@@ -14,7 +14,7 @@ from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, Appearance
 from bluerider.training.captions import Captions, cut_rows, in_groups
 from bluerider.training.clip import apart, chosen
-from bluerider.training.stage import Settings, Stage
+from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 
 GROUPS = 4  # of texts by length
@@ -85,7 +85,7 @@ class PriorStage(Stage):
         wanted = self.appearance.embed(batch.first.clamp(min=0), batch.second, batch.traits)
         x0 = self.net.prior.normalise(wanted).detach()
         x = self.schedule.noised(x0, batch.noise, batch.t).to(self.dtype_)
-        seen, words = self(x, batch.t, *batch.ids, *batch.mask)
+        seen, words = half(self.net, self.dtype_, x, batch.t, *batch.ids, *batch.mask)
         error = simple_loss(seen, x0)
         told = batch.first != NONE
         late = error[(batch.t > 800) & told].mean()  # where words alone decide

@@ -3,10 +3,8 @@ checkpoints.
 """
 
 import math
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import lightning as L
@@ -33,25 +31,18 @@ class Settings:
     average: float = 0.998  # EMA of the weights that are exported
     clip: float = 1.0
     precision: str = "bfloat16"  # of activations; master weights stay float32
-    compiled: int = 0  # 1: by torch.compile, which takes minutes first, and a C++ compiler on CPUs
     seed: int = 0
 
 
-@cache
-def compiled_call() -> Callable[..., Any]:
-    """functional_call by torch.compile."""
-    return torch.compile(functional_call)
-
-
-def half(net: nn.Module, dtype: torch.dtype, *args: Tensor, compiled: bool = False) -> Any:
+def half(net: nn.Module, dtype: torch.dtype, *args: Tensor) -> Any:
     """Run `net` on its float32 weights cast to `dtype`; gradients come back in float32."""
     # On a CPU, the fused attention's backward is slow on short sequences: a third of a step.
     on_cpu = args[0].device.type == "cpu"
     with sdpa_kernel(SDPBackend.MATH) if on_cpu else nullcontext():
-        if dtype == torch.float32 and not compiled:
+        if dtype == torch.float32:
             return net(*args)
         cast = {k: p.to(dtype) for k, p in net.named_parameters()}
-        return (compiled_call() if compiled else functional_call)(net, cast, args)
+        return functional_call(net, cast, args)
 
 
 class Stage(L.LightningModule):
@@ -62,10 +53,6 @@ class Stage(L.LightningModule):
         self.net = net
         self.settings = settings
         self.dtype_ = getattr(torch, settings.precision)
-
-    def forward(self, *args: Tensor) -> Any:
-        """The network's answer, in the settings' numbers."""
-        return half(self.net, self.dtype_, *args, compiled=bool(self.settings.compiled))
 
     def configure_optimizers(self) -> dict[str, Any]:
         """AdamW; vectors (norms, biases) and tables of tokens do not decay."""

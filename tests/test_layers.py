@@ -16,7 +16,7 @@ ROOT = Path(bluerider.__file__).parent
 # A layer is a row of houses; a house imports from rows above it in this table and from itself.
 LAYERS = (
     ("errors",),
-    ("config", "files", "checks"),
+    ("config", "files", "checks", "deferred"),
     ("catalog", "editing"),
     ("request",),
     ("nets", "diffusion", "tokenizers", "images", "prompts", "charts"),
@@ -36,6 +36,7 @@ LIGHT = (
     "errors",
     "files",
     "checks",
+    "deferred",
     "config",
     "catalog",
     "editing",

@@ -65,3 +65,12 @@ def test_fused_attention_keeps_no_weights_between() -> None:
         kept = saved_bytes(lambda: scaled_dot_product_attention(q, k, v))
     assert 4 * each + rows <= kept <= 4 * each + 2 * rows
     assert saved_bytes(lambda: scaled_dot_product_attention(q, k, v)) > 2 * 4 * 256 * 256 * 4
+
+
+def test_fused_attention_keeps_a_mask_as_numbers() -> None:
+    q, k, v = (torch.zeros(2, 4, 32, 64, device="meta", requires_grad=True) for _ in range(3))
+    mask = torch.ones(2, 1, 32, 32, dtype=torch.bool, device="meta")
+    with Fused():
+        bare = saved_bytes(lambda: scaled_dot_product_attention(q, k, v))
+        told = saved_bytes(lambda: scaled_dot_product_attention(q, k, v, attn_mask=mask))
+    assert told - bare == 4 * mask.numel()

@@ -108,18 +108,21 @@ def saved_bytes(forward: Callable[[], Tensor], weights: Sequence[Tensor] = ()) -
 
 
 class Fused(TorchFunctionMode):
-    """Attention as a GPU's fused kernels keep it: what goes in and what comes out, not the weights
-    between. PyTorch's own choice on the meta device is the plain form, which a CPU trains with.
+    """Attention as fused kernels keep it: what goes in, a mask as numbers, and what comes out, not
+    the weights between. PyTorch's own choice on the meta device is the plain form.
     """
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func is F.scaled_dot_product_attention and kwargs.get("attn_mask") is None:
-            fused = torch.ops.aten._scaled_dot_product_efficient_attention
-            return fused(*args[:3], None, True)[0]
-        return func(*args, **kwargs)
+        if func is not F.scaled_dot_product_attention:
+            return func(*args, **kwargs)
+        mask = kwargs.get("attn_mask")
+        if mask is not None and mask.dtype == torch.bool:
+            mask = torch.zeros_like(mask, dtype=args[0].dtype)
+        fused = torch.ops.aten._scaled_dot_product_efficient_attention
+        return fused(*args[:3], mask, True)[0]
 
 
 class Peak(TorchDispatchMode):

@@ -12,7 +12,7 @@ from bluerider.training import dreambooth as command
 from bluerider.training.finetune import Run, Studies
 from bluerider.training.memory import resident, saved_bytes
 from bluerider.training.tuning import teach
-from bluerider.training.tuning.chosen import kernels
+from bluerider.training.tuning.chosen import kernels, plain
 from bluerider.training.tuning.draws import Draws
 from bluerider.training.tuning.forecast import Forecaster
 from tests.training.tuning.conftest import QUICK, SHORT
@@ -40,7 +40,8 @@ def kept(run: Run, lessons: dict[str, Any]) -> dict[str, int]:
     micro = Draws(sources, seed=0, rank=0, world=1, first=0).micro(0)
     found = {}
     for part, lesson in lessons.items():
-        with kernels(torch.device("cpu")):
+        tokens = micro[part].noise.shape[2:].numel()
+        with kernels(plain(torch.device("cpu"), run.plan.precision, tokens)):
             step = partial(lesson, micro[part])
             found[part] = saved_bytes(step, list(lesson.parameters()))
     return found

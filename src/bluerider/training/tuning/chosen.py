@@ -18,6 +18,7 @@ from bluerider.training.tuning.plan import PartPlan
 ATTENTION = re.compile(r"(^|.*\.)attn\w*\.")  # of every network of ours
 MLP = re.compile(r"(^|.*\.)mlp\.")
 STATISTICS = ("mean", "std")  # of the prior: facts, not weights
+SHORT = 256  # tokens; of 400 the fused kernel takes half as long in any number format
 BLOCKS = (ResBlock, JointAttention, CrossAttention, Layer)
 
 
@@ -84,27 +85,32 @@ def recompute(net: nn.Module) -> None:
             module.forward = recomputed(module)  # type: ignore[method-assign]
 
 
-def kernels(device: torch.device) -> AbstractContextManager[None]:
-    """The attention kernels to train with: on a CPU, the fused one's backward is slow on short
-    sequences. What is computed again has to run with the same.
+def plain(device: torch.device, precision: str, tokens: int) -> bool:
+    """Whether attention is to be computed step by step, its weights kept: on a CPU in half
+    precision, where of short sequences the fused kernel takes up to twice as long.
     """
-    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
+    return device.type == "cpu" and precision != "float32" and tokens <= SHORT
+
+
+def kernels(is_plain: bool) -> AbstractContextManager[None]:
+    """The attention kernels to train with. What is computed again has to run with the same."""
+    return sdpa_kernel(SDPBackend.MATH) if is_plain else nullcontext()
 
 
 def recomputed(module: nn.Module):  # type: ignore[no-untyped-def]
     """A block's forward under gradient checkpointing."""
-    plain = module.forward
+    once = module.forward
 
     def forward(*args, **options):  # type: ignore[no-untyped-def]
         if not torch.is_grad_enabled():
-            return plain(*args, **options)
-        device = args[0].device
+            return once(*args, **options)
+        is_plain = not torch.backends.cuda.flash_sdp_enabled()  # of every device
         return checkpoint(
-            plain,
+            once,
             *args,
             use_reentrant=False,
             preserve_rng_state=False,
-            context_fn=lambda: (nullcontext(), kernels(device)),
+            context_fn=lambda: (nullcontext(), kernels(is_plain)),
             **options,
         )
 

@@ -1,6 +1,6 @@
 """The memory a run will take, counted before it starts from the shapes of its networks alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from math import prod
@@ -14,7 +14,7 @@ from bluerider.diffusion.loss import simple_loss
 from bluerider.diffusion.schedule import Schedule
 from bluerider.training.memory import Estimate, Fused, Part, Peak, estimate, resident, saved_bytes
 from bluerider.training.tuning.cache import BATCH
-from bluerider.training.tuning.chosen import BLOCKS
+from bluerider.training.tuning.chosen import BLOCKS, plain
 from bluerider.training.tuning.classes import BATCH as PAINTED
 from bluerider.training.tuning.encoding import BATCH as IMAGINED
 from bluerider.training.tuning.lessons import DecoderLesson, Lesson, PriorLesson
@@ -127,7 +127,7 @@ class Forecaster:
         blocks = [m for m in net.modules() if self.plan.checkpointing and isinstance(m, BLOCKS)]
         note = lambda m, args: seen.update({m: args})  # noqa: E731
         hooks = [m.register_forward_pre_hook(note) for m in blocks]
-        with self.attention():
+        with self.attention(readers):
             kept = saved_bytes(forward, weights)
             for hook in hooks:
                 hook.remove()
@@ -137,9 +137,11 @@ class Forecaster:
             ]
         return kept + max(again, default=0)
 
-    def attention(self) -> Any:
-        """How the device keeps attention."""
-        return nullcontext() if self.school.device.type == "cpu" else Fused()
+    def attention(self, parts: Sequence[str]) -> Any:
+        """How attention is kept in the lessons of these parts."""
+        tokens = max((prod(self.shape(part)[1:]) for part in parts), default=1)
+        is_plain = plain(self.school.device, self.plan.precision, tokens)
+        return nullcontext() if is_plain else Fused()
 
     def forward(self, part: str, net: nn.Module, batch: int) -> Callable[[], Tensor]:
         """A micro-batch through a part, on the meta device."""

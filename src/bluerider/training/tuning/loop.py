@@ -13,6 +13,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.plugins.precision import MixedPrecision
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 
+from bluerider.devices import give_back
 from bluerider.errors import BlueriderError
 from bluerider.training.tuning.keeper import Keeper, Stopped
 from bluerider.training.tuning.plan import Plan
@@ -55,6 +56,7 @@ def fit(
     to stop, BlueriderError when the loss is no number.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    give_back()  # what encoding has taken
     half: list[Any] = []
     if device.type == "cpu" and plan.precision == "float16":  # Lightning would take bfloat16
         half = [MixedPrecision("16-mixed", "cpu")]
@@ -86,4 +88,14 @@ def fit(
     if keeper.asked and trainer.global_step < plan.steps:
         raise Stopped(f"stopped at step {keeper.last} of {plan.steps}; go on with --resume")
     tuner.settle()
+    let_go(tuner)
     return bool(trainer.is_global_zero)
+
+
+def let_go(tuner: Tuner) -> None:
+    """Gradients and the optimiser's state, before the result is written."""
+    for parameter in tuner.trainable:
+        parameter.grad = None
+    for optimizer in tuner.trainer.optimizers:
+        optimizer.state.clear()
+    give_back()

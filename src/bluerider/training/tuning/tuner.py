@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from bluerider.errors import BlueriderError, InputError
-from bluerider.training.tuning.chosen import kernels
+from bluerider.training.tuning.chosen import kernels, plain
 from bluerider.training.tuning.draws import Draws, Micro
 from bluerider.training.tuning.lessons import Lesson, halved
 from bluerider.training.tuning.plan import Plan
@@ -71,12 +71,13 @@ class Tuner(L.LightningModule):
     def training_step(self, batch: Micro, index: int) -> Tensor:
         told: dict[str, Tensor] = {}
         total = torch.zeros((), device=self.device)
-        with kernels(self.device):
-            for name, draw in batch.items():
+        for name, draw in batch.items():
+            tokens = draw.noise.shape[2:].numel()  # 1 of the prior's, whose sequence is short
+            with kernels(plain(self.device, self.plan.precision, tokens)):
                 losses = self.lessons[name](draw)
-                loss, means = halved(losses, self.plan.batch_of(name), self.plan.class_weight)
-                total = total + loss
-                told |= {f"{name}/{h}": m for h, m in zip(self.halves, means, strict=False)}
+            loss, means = halved(losses, self.plan.batch_of(name), self.plan.class_weight)
+            total = total + loss
+            told |= {f"{name}/{h}": m for h, m in zip(self.halves, means, strict=False)}
         self.seen.append({"loss": total.detach(), **told})
         return total
 
@@ -164,7 +165,11 @@ def pace(plan: Plan, step: int) -> float:
 def make_optimizer(plan: Plan, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     """AdamW, or its 8-bit form (bitsandbytes)."""
     if plan.optimizer == "adamw":
-        return torch.optim.AdamW(groups, weight_decay=plan.decay)
+        # One pass over the weights; in float16 it would scale gradients back by itself, after the
+        # clipping. On a GPU torch chooses.
+        on_cpu = all(p.is_cpu for group in groups for p in group["params"])
+        fused = True if on_cpu and plan.precision != "float16" else None
+        return torch.optim.AdamW(groups, weight_decay=plan.decay, fused=fused)
     from bitsandbytes.optim import AdamW8bit
 
     found: torch.optim.Optimizer = AdamW8bit(groups, weight_decay=plan.decay)

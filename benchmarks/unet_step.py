@@ -2,38 +2,43 @@
 
 `python benchmarks/unet_step.py [--model kandinsky-2.2|kandinsky-2.1|sd-1.5] [--size PIXELS]
 [--dtype bfloat16|float32] [--rounds N]`. Ours runs as the pipeline runs it: channels-last, the
-context's keys and values made once, in float32 where the CPU has no bfloat16 instructions. The peer
-runs without settings of its own.
+context's keys and values made once, weights packed for the CPU's kernels, in float32 where it has
+no bfloat16 instructions. The peer runs without settings of its own. Both stand in memory, each in a
+process of its own, and step by turns.
 """
 
 import argparse
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from turns import alternate, report
+from turns import report
 
 from bluerider.catalog import SHAPES_21, SHAPES_22, SHAPES_SD
 
-ROUNDS = 3
-STEPS = 4  # counted, after one that is not
+ROUNDS = 5
+SIDES = ("bluerider", "diffusers")
+BLOCK = 2**20 - 3  # numbers drawn; odd, so that no two rows of a weight are alike
 SIDE = 64  # latent cells: 512 px
 WORDS = 77  # tokens
 SHAPES = {"kandinsky-2.2": SHAPES_22, "kandinsky-2.1": SHAPES_21, "sd-1.5": SHAPES_SD}
 
 
 def filled(build: Callable[[], Any], dtype: Any = None) -> Any:
-    """A network made on the meta device, then filled with small noise: never twice in memory; in
-    bfloat16 where no type is asked.
+    """A network made on the meta device, then filled with small noise, the same block over and
+    over: never twice in memory; in bfloat16 where no type is asked.
     """
     import torch
 
     with torch.device("meta"):
         net = build()
     net = net.to(dtype or torch.bfloat16).to_empty(device="cpu").requires_grad_(False).eval()
+    noise = torch.empty(BLOCK, dtype=dtype or torch.bfloat16).normal_(std=0.02)
     for tensor in net.state_dict().values():
-        tensor.normal_(std=0.02)
+        for part in tensor.view(-1).split(BLOCK):
+            part.copy_(noise[: len(part)])
     return net
 
 
@@ -60,8 +65,9 @@ def ours(shapes: Any, dtype: Any, told: dict[str, Any]) -> Callable[[Any, Any], 
     """Our step: latent, time -> prediction."""
     import torch
 
-    from bluerider.devices import computed_in
+    from bluerider.devices import computed_in, packs
     from bluerider.nets.conditioner import make_conditioner
+    from bluerider.nets.packed import pack
     from bluerider.nets.stored import widen
     from bluerider.nets.unet import UNet
 
@@ -71,6 +77,8 @@ def ours(shapes: Any, dtype: Any, told: dict[str, Any]) -> Callable[[Any, Any], 
     if compute != dtype:
         widen(unet)
         widen(conditioner)
+    if packs(compute, torch.device("cpu")):
+        pack(unet)
     context, pooled = conditioner(*(each.to(compute) for each in told.values()))
     keys = unet.keys(context)
 
@@ -97,40 +105,58 @@ def theirs(shapes: Any, dtype: Any, told: dict[str, Any]) -> Callable[[Any, Any]
 
 
 def run(side: str, model: str, size: int, name: str) -> None:
-    """Print the median of the processor's seconds in a step of one side, and of the clock's."""
+    """One side: for every line it reads a step, and the seconds it took by the clock and of the
+    processor.
+    """
     import torch
 
     shapes, dtype = SHAPES[model], getattr(torch, name)
     told = inputs(shapes.conditioner, dtype)
     x, t = torch.randn(2, 4, size // 8, size // 8, dtype=dtype), torch.full((2,), 500.0)
-    times = []
     with torch.inference_mode():
         step = (ours if side == "bluerider" else theirs)(shapes, dtype, told)
-        for _ in range(STEPS + 1):
+        print("ready", flush=True)
+        for _ in sys.stdin:
             begun = time.perf_counter(), time.process_time()
             step(x, t)
-            times.append((time.perf_counter() - begun[0], time.process_time() - begun[1]))
-    clock, worked = (sorted(column)[STEPS // 2] for column in zip(*times[1:], strict=True))
-    print(clock, worked)
+            print(time.perf_counter() - begun[0], time.process_time() - begun[1], flush=True)
+
+
+def ask(process: "subprocess.Popen[str]") -> tuple[float, float]:
+    """One step of a side."""
+    assert process.stdin and process.stdout
+    process.stdin.write("step\n")
+    process.stdin.flush()
+    clock, worked = process.stdout.readline().split()
+    return float(clock), float(worked)
 
 
 def main() -> None:
-    """Run both sides by turns and print the ratios."""
+    """A step of each side by turns, after one that is not counted; print the ratios."""
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--model", choices=SHAPES, default="kandinsky-2.2")
     reader.add_argument("--size", type=int, default=8 * SIDE, help="pixels, a multiple of 64")
     reader.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
     reader.add_argument("--rounds", type=int, default=ROUNDS)
-    reader.add_argument("--side", choices=("bluerider", "diffusers"), help=argparse.SUPPRESS)
+    reader.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     given = reader.parse_args()
     asked = ["--model", given.model, "--size", str(given.size), "--dtype", given.dtype]
     if given.side:
         run(given.side, given.model, given.size, given.dtype)
         return
     command = [sys.executable, __file__, *asked, "--side"]
-    turns = alternate({s: [*command, s] for s in ("bluerider", "diffusers")}, given.rounds)
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    sides = {side: subprocess.Popen([*command, side], **pipes) for side in SIDES}
+    for process in sides.values():
+        process.stdout.readline()
+    turns = []
+    for i in range(given.rounds + 1):
+        turns.append({side: ask(process) for side, process in sides.items()})
+        print("a round" if i else "a round that is not counted", turns[-1], flush=True)
+    for process in sides.values():
+        process.communicate()
     for i, clock in enumerate(("clock", "processor")):
-        seconds = {s: [float(t.said.split()[i]) for t in found] for s, found in turns.items()}
+        seconds = {side: [turn[side][i] for turn in turns[1:]] for side in SIDES}
         report(f"u-net step of {' '.join(asked[1::2])}, {clock}", seconds, "s")
 
 

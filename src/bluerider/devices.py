@@ -54,8 +54,7 @@ def computed_in(dtype: torch.dtype, device: torch.device) -> torch.dtype:
         torch.bfloat16: torch.ops.mkldnn._is_mkldnn_bf16_supported,
         torch.float16: torch.ops.mkldnn._is_mkldnn_fp16_supported,
     }
-    x86 = platform.machine().lower() in ("x86_64", "amd64")
-    if device.type == "cpu" and x86 and dtype in native and not native[dtype]():
+    if device.type == "cpu" and is_x86() and dtype in native and not native[dtype]():
         return torch.float32
     return dtype
 
@@ -65,3 +64,14 @@ def give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim:
         trim(0)
+
+
+def packs(dtype: torch.dtype, device: torch.device) -> bool:
+    """Whether networks that compute in `dtype` there may keep their weights in oneDNN's order."""
+    fits = dtype in (torch.float32, torch.bfloat16)
+    return device.type == "cpu" and is_x86() and fits and torch.backends.mkldnn.is_available()
+
+
+def is_x86() -> bool:
+    """Whether the processor is of the kind that oneDNN's own kernels are for."""
+    return platform.machine().lower() in ("x86_64", "amd64")

@@ -10,11 +10,15 @@ import torch
 from torch import Tensor
 
 from bluerider.config import AutoencoderConfig, Compat
+from bluerider.devices import packs
 from bluerider.diffusion.schedule import Schedule
+from bluerider.nets.packed import pack
 from bluerider.nets.stored import widen
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.known import Known
 from bluerider.weights.load import ModelFiles
+
+LOOPED = ("unet", "prior")  # called at every step
 
 
 class Parts:
@@ -81,13 +85,19 @@ class Parts:
         if name == "t5" and dtype == torch.float16:
             dtype = torch.float32
         wide = name in ("unet", "autoencoder")
-        net = self.files.load(name, dtype=dtype, device=self.device, channels_last=wide)
+        packed = name in LOOPED and packs(self.dtype, self.device)
+        # What is packed is copied too: norms left in a mapped file would keep all its pages there.
+        copied = wide or packed
+        net = self.files.load(name, dtype=dtype, device=self.device, channels_last=copied)
         if dtype != self.dtype == torch.float32:
             for each in net if name == "unet" else (net,):
                 widen(each)
-        if name == "unet":
-            return net[0].to(memory_format=torch.channels_last), net[1]
-        return net.to(memory_format=torch.channels_last) if name == "autoencoder" else net
+        looped = net[0] if name == "unet" else net
+        if wide:
+            looped.to(memory_format=torch.channels_last)
+        if packed:
+            pack(looped)
+        return net
 
     def schedule(self, name: str, sampler: str | None = None) -> Schedule:
         """The noise levels of `schedule` or `prior_schedule`; a sampler may have its own."""

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from bluerider.errors import BlueriderError
+from bluerider.nets.stored import widen
 from bluerider.weights.header import read_header
 from bluerider.weights.net import Source, read_net
 from bluerider.weights.store import home, write_whole
@@ -41,8 +42,11 @@ def fingerprint(source: Source) -> str:
 
 
 def compute(source: Source) -> Tensor:
-    """The embedding (1, D) of a picture that is zero after normalisation, in float32."""
-    tower = read_net(source, dtype=torch.float32)
+    """The embedding (1, D) of a picture that is zero after normalisation, in float32; weights in a
+    half format are cast layer by layer, never all at once.
+    """
+    tower = read_net(source)
+    widen(tower)
     size = tower.config.size
     with torch.inference_mode():
         return tower(torch.zeros(1, 3, size, size)).clone()

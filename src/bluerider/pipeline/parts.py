@@ -85,7 +85,7 @@ class Parts:
         if name == "t5" and dtype == torch.float16:
             dtype = torch.float32
         wide = name in ("unet", "autoencoder")
-        packed = name in LOOPED and packs(self.dtype, self.device)
+        packed = name in LOOPED and dtype == self.dtype and packs(dtype, self.device)
         # What is packed is copied too: norms left in a mapped file would keep all its pages there.
         copied = wide or packed
         net = self.files.load(name, dtype=dtype, device=self.device, channels_last=copied)

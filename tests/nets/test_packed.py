@@ -1,11 +1,14 @@
 """Weights in the order of the CPU's kernels."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
 from bluerider.devices import computed_in, packs
-from bluerider.nets.packed import PackedConv2d, PackedLinear, pack
+from bluerider.nets.attention import GatedMLP
+from bluerider.nets.packed import PackedConv2d, PackedGatedMLP, PackedLinear, pack
 
 CPU = torch.device("cpu")
 TYPES = [
@@ -45,6 +48,26 @@ def test_a_packed_linear_layer_computes_the_same(bias: bool) -> None:
     for shape in ((2, 32), (2, 77, 32), (1, 77, 32)):
         x = torch.randn(shape).to(torch.bfloat16)
         torch.testing.assert_close(packed(x), wanted(x), rtol=2**-7, atol=1e-3)
+
+
+@pytest.mark.skipif(torch.bfloat16 not in TYPES, reason="needs a CPU with bfloat16 instructions")
+def test_a_packed_gated_mlp_is_as_near_to_the_exact_as_the_plain_one() -> None:
+    torch.manual_seed(0)
+    plain = GatedMLP(32).requires_grad_(False).to(torch.bfloat16)
+    exact, packed = copy.deepcopy(plain).double(), copy.deepcopy(plain)
+    pack(packed)
+    assert isinstance(packed, PackedGatedMLP)
+    for shape in ((2, 64, 32), (1, 64, 32), (2, 9, 32)):
+        x = torch.randn(shape).to(torch.bfloat16)
+        wanted = exact(x.double())
+        off = [(net(x) - wanted).abs().mean() for net in (packed, plain)]
+        assert off[0] <= off[1] < 0.01
+
+
+def test_a_gated_mlp_in_float32_stays_as_it_is() -> None:
+    mlp = GatedMLP(8).requires_grad_(False)
+    pack(mlp)
+    assert type(mlp) is GatedMLP
 
 
 @pytest.mark.skipif(not TYPES, reason="needs oneDNN's kernels")

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bluerider.nets.attention import GatedMLP
+
 
 class PackedConv2d(nn.Conv2d):
     """A convolution whose weight is packed for the shape of the last input."""
@@ -33,13 +35,48 @@ class PackedLinear(nn.Linear):
 
     packed_for: int | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, then: str = "none") -> Tensor:
+        """The product, each of its numbers put through what oneDNN calls `then`."""
+        weight = self.weight_for(x)
+        return torch.ops.mkldnn._linear_pointwise(x, weight, self.bias, then, [], "none")
+
+    def joined(self, x: Tensor, how: str, other: Tensor) -> Tensor:
+        """The product, joined number by number with `other`: "mul"."""
+        weight = self.weight_for(x)
+        return torch.ops.mkldnn._linear_pointwise.binary(x, other, weight, self.bias, how)
+
+    def weight_for(self, x: Tensor) -> Tensor:
+        """The weight, packed for the rows of x."""
         rows = x.shape[:-1].numel()
         if rows != self.packed_for:
             weight = torch.ops.mkldnn._reorder_linear_weight(plain(self.weight), rows)
             self.weight = nn.Parameter(weight, requires_grad=False)
             self.packed_for = rows
-        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+        return self.weight
+
+
+class PackedGatedMLP(GatedMLP):
+    """A gated MLP that gates while it multiplies, not in passes over the product."""
+
+    value: PackedLinear
+    gate: PackedLinear
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.value.joined(x, "mul", self.gate(x, "gelu")))
+
+
+def halve(mlp: GatedMLP) -> None:
+    """Make the halves of a gated MLP's first layer layers of their own, and let it gate with
+    them.
+    """
+    whole = mlp.in_
+    for i, name in enumerate(("value", "gate")):
+        layer = nn.Linear(whole.in_features, whole.out_features // 2, device="meta")
+        for key, tensor in whole.named_parameters():
+            setattr(layer, key, nn.Parameter(tensor.detach().chunk(2)[i], requires_grad=False))
+        setattr(mlp, name, layer)
+    del mlp.in_
+    mlp.__class__ = PackedGatedMLP
 
 
 def plain(weight: Tensor) -> Tensor:
@@ -52,6 +89,9 @@ def pack(net: nn.Module) -> None:
 
     Linear layers only in half formats: in float32 torch leaves them to another library.
     """
+    for mlp in [module for module in net.modules() if type(module) is GatedMLP]:
+        if mlp.out.weight.dtype != torch.float32:
+            halve(mlp)
     for module in net.modules():
         kind: Any = {nn.Conv2d: PackedConv2d, nn.Linear: PackedLinear}.get(type(module))
         if kind is None or (kind is PackedLinear and module.weight.dtype == torch.float32):

@@ -3,8 +3,9 @@
 `python benchmarks/unet_step.py [--model kandinsky-2.2|kandinsky-2.1|sd-1.5] [--size PIXELS]
 [--dtype bfloat16|float32] [--rounds N]`. Ours runs as the pipeline runs it: channels-last, the
 context's keys and values made once, weights packed for the CPU's kernels, in float32 where it has
-no bfloat16 instructions. The peer runs without settings of its own. Both stand in memory, each in a
-process of its own, and step by turns.
+no bfloat16 instructions. The peer runs without settings of its own. Guidance looks at one latent
+with words and without: each side is given it once, and the peer doubles it, as its pipelines do.
+Both stand in memory, each in a process of its own, and step by turns.
 """
 
 import argparse
@@ -90,6 +91,7 @@ def ours(shapes: Any, dtype: Any, told: dict[str, Any]) -> Callable[[Any, Any], 
 
 def theirs(shapes: Any, dtype: Any, told: dict[str, Any]) -> Callable[[Any, Any], Any]:
     """The peer's step, from the config our writer makes for the same shape."""
+    import torch
     from diffusers import UNet2DConditionModel
 
     from bluerider.weights.writers import unet_config
@@ -99,6 +101,7 @@ def theirs(shapes: Any, dtype: Any, told: dict[str, Any]) -> Callable[[Any, Any]
     states = told.pop("states", None)
 
     def step(x: Any, t: Any) -> Any:
+        x, t = torch.cat([x, x]), torch.cat([t, t])
         return unet(x, t, encoder_hidden_states=states, added_cond_kwargs=told or None).sample
 
     return step
@@ -112,7 +115,7 @@ def run(side: str, model: str, size: int, name: str) -> None:
 
     shapes, dtype = SHAPES[model], getattr(torch, name)
     told = inputs(shapes.conditioner, dtype)
-    x, t = torch.randn(2, 4, size // 8, size // 8, dtype=dtype), torch.full((2,), 500.0)
+    x, t = torch.randn(1, 4, size // 8, size // 8, dtype=dtype), torch.full((1,), 500.0)
     with torch.inference_mode():
         step = (ours if side == "bluerider" else theirs)(shapes, dtype, told)
         print("ready", flush=True)

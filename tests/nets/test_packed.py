@@ -8,6 +8,7 @@ from torch import nn
 
 from bluerider.devices import computed_in, packs
 from bluerider.nets.attention import GatedMLP
+from bluerider.nets.layers import plus
 from bluerider.nets.packed import PackedConv2d, PackedGatedMLP, PackedLinear, pack
 
 CPU = torch.device("cpu")
@@ -62,6 +63,19 @@ def test_a_packed_gated_mlp_is_as_near_to_the_exact_as_the_plain_one() -> None:
         wanted = exact(x.double())
         off = [(net(x) - wanted).abs().mean() for net in (packed, plain)]
         assert off[0] <= off[1] < 0.01
+
+
+@pytest.mark.skipif(torch.bfloat16 not in TYPES, reason="needs a CPU with bfloat16 instructions")
+def test_a_packed_linear_layer_adds_to_what_a_map_of_pixels_holds() -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(32, 48).requires_grad_(False).to(torch.bfloat16)
+    y, exact = torch.randn(2, 20, 32).to(torch.bfloat16), copy.deepcopy(layer).double()
+    pack(nn.Sequential(layer))
+    for layout in (torch.channels_last, torch.contiguous_format):
+        x = torch.randn(2, 48, 5, 4).to(torch.bfloat16).to(memory_format=layout)
+        x = x.flatten(2).transpose(1, 2)
+        wanted = plus(x.double(), exact, y.double())
+        torch.testing.assert_close(plus(x, layer, y).double(), wanted, rtol=2**-8, atol=1e-2)
 
 
 def test_a_gated_mlp_in_float32_stays_as_it_is() -> None:

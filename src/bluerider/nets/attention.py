@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bluerider.config import UNetConfig
+from bluerider.nets.layers import plus, tiled
 
-Cache = dict[str, tuple[Tensor, Tensor]]
+TILE = 16  # keys that the CPU's matrix units take together
 
 
 def split(x: Tensor, heads: int) -> Tensor:
@@ -18,7 +19,25 @@ def split(x: Tensor, heads: int) -> Tensor:
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """Softmax attention of split heads, joined again: (B, heads, N, d) -> (B, N, heads * d)."""
+    if mask is None and gains(q, k):
+        k, v, mask = rounded_up(k, v)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
+
+
+def gains(q: Tensor, k: Tensor) -> bool:
+    """Whether many queries meet few keys whose number keeps torch from the CPU's matrix units."""
+    halves = q.is_cpu and q.dtype == torch.bfloat16
+    return halves and q.shape[2] >= 256 and k.shape[2] < 256 and k.shape[2] % TILE > 0
+
+
+def rounded_up(k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Keys and values up to the next whole tile, and the mask (1, tiles) that leaves the new ones
+    out.
+    """
+    count = k.shape[2]
+    more = (0, 0, 0, -count % TILE)
+    mask = torch.arange(count + more[-1]) < count
+    return F.pad(k, more), F.pad(v, more), mask[None]
 
 
 class Attention(nn.Module):
@@ -41,8 +60,14 @@ class Attention(nn.Module):
     def forward(
         self, x: Tensor, keys: tuple[Tensor, Tensor] | None = None, mask: Tensor | None = None
     ) -> Tensor:
+        return self.out(self.looked_up(x, keys, mask))
+
+    def looked_up(
+        self, x: Tensor, keys: tuple[Tensor, Tensor] | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """What x (B, N, width) finds, before the last layer: (B, N, inner)."""
         k, v = self.keys(x) if keys is None else keys
-        return self.out(attend(split(self.q(x), self.heads), k, v, mask))
+        return attend(split(self.q(x), self.heads), k, v, mask)
 
 
 class JointAttention(nn.Module):
@@ -69,6 +94,7 @@ class JointAttention(nn.Module):
         )
 
     def forward(self, x: Tensor, keys: tuple[Tensor, Tensor]) -> Tensor:
+        x = tiled(x, len(keys[0]))
         pixels = self.norm(x).flatten(2).transpose(1, 2)  # (B, H * W, C)
         q, k, v = (split(layer(pixels), self.heads) for layer in (self.q, self.k, self.v))
         k, v = torch.cat([keys[0], k], dim=2), torch.cat([keys[1], v], dim=2)
@@ -92,8 +118,12 @@ class GatedMLP(nn.Module):
         self.out = nn.Linear(width * 4, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.gated(x))
+
+    def gated(self, x: Tensor) -> Tensor:
+        """The gated inner values of x (..., width), (..., 4 * width)."""
         value, gate = self.in_(x).chunk(2, dim=-1)
-        return self.out(value * F.gelu(gate))
+        return value * F.gelu(gate)
 
 
 class Block(nn.Module):
@@ -111,9 +141,10 @@ class Block(nn.Module):
         self.mlp = GatedMLP(width)
 
     def forward(self, x: Tensor, keys: tuple[Tensor, Tensor]) -> Tensor:
-        x = x + self.attn1(self.norm1(x))
-        x = x + self.attn2(self.norm2(x), keys)
-        return x + self.mlp(self.norm3(x))
+        x = plus(x, self.attn1.out, self.attn1.looked_up(self.norm1(x)))
+        x = tiled(x, len(keys[0]))
+        x = plus(x, self.attn2.out, self.attn2.looked_up(self.norm2(x), keys))
+        return plus(x, self.mlp.out, self.mlp.gated(self.norm3(x)))
 
 
 class CrossAttention(nn.Module):
@@ -134,4 +165,5 @@ class CrossAttention(nn.Module):
     def forward(self, x: Tensor, keys: tuple[Tensor, Tensor]) -> Tensor:
         h = self.proj_in(self.norm(x))
         y = self.blocks[0](h.flatten(2).transpose(1, 2), keys)  # (B, H * W, C)
-        return x + self.proj_out(y.transpose(1, 2).reshape(h.shape))
+        y = y.transpose(1, 2).unflatten(2, x.shape[2:])
+        return tiled(x, len(y)) + self.proj_out(y)

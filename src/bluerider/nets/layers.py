@@ -30,6 +30,17 @@ def sinusoid(t: Tensor, width: int) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
+def tiled(x: Tensor, count: int) -> Tensor:
+    """x (B, ...) over and over, up to `count`, a multiple of B; it stays channels-last."""
+    return x if len(x) >= count else torch.cat([x] * (count // len(x)))
+
+
+def plus(x: Tensor, layer: nn.Module, y: Tensor) -> Tensor:
+    """x + layer(y), in one pass where the layer can (`nets/packed.py`)."""
+    joined = getattr(layer, "joined", None)
+    return x + layer(y) if joined is None else joined(y, "add", x)
+
+
 def small_parameter(*shape: int) -> nn.Parameter:
     """A learned tensor that starts as normal noise of deviation 0.02, as in CLIP."""
     return nn.Parameter(nn.init.normal_(torch.empty(shape), std=0.02))
@@ -82,7 +93,9 @@ class ResBlock(nn.Module):
         self.skip = nn.Conv2d(inner, outer, 1) if inner != outer else nn.Identity()
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        """x (B, inner, H, W), emb (B, time_dim) already through SiLU -> (B, outer, H', W')."""
+        """x (B, inner, H, W), emb (B or fewer, time_dim) already through SiLU -> (B, outer, H',
+        W').
+        """
         h = F.silu(self.norm1(x))
         if self.resample == "down":
             h, x = F.avg_pool2d(h, 2), F.avg_pool2d(x, 2)
@@ -90,7 +103,7 @@ class ResBlock(nn.Module):
             h = F.interpolate(h, scale_factor=2.0, mode="nearest")
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
         h = self.conv1(h)
-        told = self.time(emb)[:, :, None, None]
+        told = tiled(self.time(emb), len(x))[:, :, None, None]
         if self.film:
             scale, shift = told.chunk(2, dim=1)
             h = torch.addcmul(shift, self.norm2(h), 1 + scale)

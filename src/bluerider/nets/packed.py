@@ -41,7 +41,7 @@ class PackedLinear(nn.Linear):
         return torch.ops.mkldnn._linear_pointwise(x, weight, self.bias, then, [], "none")
 
     def joined(self, x: Tensor, how: str, other: Tensor) -> Tensor:
-        """The product, joined number by number with `other`: "mul"."""
+        """The product, joined number by number with another of its shape by "mul" or "add"."""
         weight = self.weight_for(x)
         return torch.ops.mkldnn._linear_pointwise.binary(x, other, weight, self.bias, how)
 
@@ -61,8 +61,8 @@ class PackedGatedMLP(GatedMLP):
     value: PackedLinear
     gate: PackedLinear
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.out(self.value.joined(x, "mul", self.gate(x, "gelu")))
+    def gated(self, x: Tensor) -> Tensor:
+        return self.value.joined(x, "mul", self.gate(x, "gelu"))
 
 
 def halve(mlp: GatedMLP) -> None:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from bluerider.config import UNetConfig
 from bluerider.nets.attention import CrossAttention, JointAttention
-from bluerider.nets.layers import Downsample, ResBlock, Upsample, sinusoid, time_mlp
+from bluerider.nets.layers import Downsample, ResBlock, Upsample, sinusoid, tiled, time_mlp
 
 Keys = list[tuple[Tensor, Tensor]]
 
@@ -103,10 +103,15 @@ class UNet(nn.Module):
     ) -> Tensor:
         """x (B, C, H, W), t (B,), context (B, S, D) or its `keys`, pooled (B, time_dim) -> (B, out,
         H, W).
+
+        Context and pooled may be of kB, as for guidance: x is then taken k times over, from where
+        they first make a difference, and the answer is of kB.
         """
         keys = list(context) if isinstance(context, list) else self.keys(context)
         emb = self.time(sinusoid(t, self.config.channels[0]).to(x.dtype))
-        emb = F.silu(emb if pooled is None else emb + pooled)
+        if pooled is not None:
+            emb, x = tiled(emb, len(pooled)) + pooled, tiled(x, len(pooled))
+        emb = F.silu(emb)
         x = self.conv_in(x)
         skips = [x]
         for level in self.down:
@@ -119,7 +124,7 @@ class UNet(nn.Module):
         x = self.mid(x, emb, keys)
         for level in self.up:
             for j in range(len(level.res)):
-                x = level.block(j, torch.cat([x, skips.pop()], dim=1), emb, keys)
+                x = level.block(j, torch.cat([x, tiled(skips.pop(), len(x))], dim=1), emb, keys)
             if level.resample is not None:
                 x = level.resized(x, emb)
         return self.conv_out(F.silu(self.norm_out(x)))

@@ -86,7 +86,7 @@ def predictor(
         x = x.to(dtype, memory_format=torch.channels_last)
         if not both:
             return None, unet(x, t, cond_keys, cond_pooled).float()
-        out = unet(x.repeat(2, 1, 1, 1), t.repeat(2), keys, pooled).float()
+        out = unet(x, t, keys, pooled).float()
         return out[:count], out[count:]
 
     return predict

@@ -145,7 +145,7 @@ def prepare_autoencoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
     extra, settings = shop.recipe.stages["autoencoder"], shop.recipe.settings("autoencoder")
     drawings = rgba(shop.emoji, 128, shop.emoji.seen)
-    stage = AutoencoderStage(shop.fresh("autoencoder"), settings, still=bool(extra["still"]))
+    stage = AutoencoderStage(shop.fresh("autoencoder"), settings, still=int(extra["still"]))
     return stage, Crops(drawings, batch=settings.batch, crop=extra["crop"], seed=settings.seed)
 
 

@@ -141,6 +141,12 @@ def test_a_still_encoder_keeps_what_latents_mean(trained: Workshop, tmp_path: Pa
     assert not torch.equal(ours.decode(latent), theirs.decode(latent))
 
 
+def test_how_much_is_still_is_one_of_three(recipe: Recipe, emoji: EmojiSet, tmp_path: Path) -> None:
+    shop = workshop(recipe.changed("autoencoder", ["still=3"]), emoji, tmp_path)
+    with pytest.raises(InputError, match="still: got 3; choose from 0, 1, 2"):
+        shop.run("autoencoder", lambda text: None)
+
+
 def test_a_stage_asks_for_the_one_before(recipe: Recipe, emoji: EmojiSet, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="stage clip is not finished"):
         workshop(recipe, emoji, tmp_path).run("prior", lambda text: None)

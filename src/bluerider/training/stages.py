@@ -144,8 +144,10 @@ def prepare_autoencoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     from bluerider.training.autoencoder import AutoencoderStage
 
     extra, settings = shop.recipe.stages["autoencoder"], shop.recipe.settings("autoencoder")
+    if (still := extra["still"]) not in (0, 1, 2):
+        raise InputError(f"still: got {still}; choose from 0, 1, 2")
     drawings = rgba(shop.emoji, 128, shop.emoji.seen)
-    stage = AutoencoderStage(shop.fresh("autoencoder"), settings, still=int(extra["still"]))
+    stage = AutoencoderStage(shop.fresh("autoencoder"), settings, still=still)
     return stage, Crops(drawings, batch=settings.batch, crop=extra["crop"], seed=settings.seed)
 
 

@@ -27,12 +27,30 @@ def same(a: tuple[torch.Tensor, ...], b: tuple[torch.Tensor, ...], row: int) -> 
     return [torch.equal(x[row], y[row]) for x, y in zip(a, b, strict=True)]
 
 
+def told(pipe: Pipeline, prompt: str) -> tuple[torch.Tensor, ...]:
+    """What the U-Net is told, rows [uncond; cond]."""
+    with pipe.parts.using("unet") as (_, conditioner), torch.inference_mode():
+        return tuple(x for x in conditioner(*inputs(pipe, prompt=prompt)) if x is not None)
+
+
 @pytest.mark.parametrize("name", ["sd-1.5", "kandinsky-2.0", "kandinsky-2.1"])
-def test_weights_reach_every_text_encoder_and_no_bracket_does(tiny: Any, name: str) -> None:
+def test_weights_reach_all_that_the_decoder_is_told_and_no_bracket_does(
+    tiny: Any, name: str
+) -> None:
     pipe = Pipeline.load(tiny(name), device="cpu", dtype="float32")
-    plain, one, two = (inputs(pipe, prompt=p) for p in ("ab c", "(ab:1) c", "(ab:2) c"))
+    plain, one, two = (told(pipe, p) for p in ("ab c", "(ab:1) c", "(ab:2) c"))
     assert all(same(plain, one, 1)) and not any(same(plain, two, 1))
     assert all(same(plain, two, 0))
+
+
+def test_20_scales_the_tokens_of_both_encoders_behind_its_norm(tiny: Any) -> None:
+    pipe = Pipeline.load(tiny("kandinsky-2.0"), device="cpu", dtype="float32")
+    plain, two = (told(pipe, p)[0][1] for p in ("ab c", "(ab:2) c"))
+    times = (two / plain).mean(dim=-1)
+    doubled = torch.isclose(times, torch.tensor(2.0))
+    first = len(inputs(pipe)[0][1])  # tokens of XLM-R
+    assert torch.equal(doubled, ~torch.isclose(times, torch.tensor(1.0)))
+    assert 0 < doubled[:first].sum() < first and 0 < doubled[first:].sum() < len(times) - first
 
 
 @pytest.mark.parametrize("name", ["sd-1.5", "kandinsky-2.0"])

@@ -136,11 +136,16 @@ class TextsConditioner(nn.Module):
         self.pooled = NormedLinear(config.pooled_dim, config.time_dim)
         self.pooled2 = NormedPooling(config.text_dim2, config.time_dim)
 
-    def forward(self, states: Tensor, pooled: Tensor, states2: Tensor) -> Condition:
-        """states (B, S, text_dim), pooled (B, pooled_dim), states2 (B, S2, text_dim2) -> context
+    def forward(
+        self, states: Tensor, pooled: Tensor, states2: Tensor, weights: Tensor | None = None
+    ) -> Condition:
+        """states (B, S, text_dim), pooled (B, pooled_dim), states2 (B, S2, text_dim2) and how much
+        each of their tokens counts, weights (B, S + S2), all 1 unless given -> context
         (B, S + S2, context_dim) and pooled (B, time_dim).
         """
         context = self.norm(torch.cat([self.text(states), self.text2(states2)], dim=1))
+        if weights is not None:  # behind the norm, which would take them back
+            context = context * weights.to(context)[:, :, None]
         return Condition(context, self.pooled(pooled) + self.pooled2(states2))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Sequence
 
+import torch
 from torch import Tensor
 
 from bluerider.nets.xlmr import Meaning
@@ -21,7 +22,8 @@ class Kandinsky21(Kandinsky22):
     def read(self, batch: Batch) -> Generator[Event, None, Inputs]:
         """Embeddings (2B, D), XLM-R's states (2B, S, W) and pooled vectors (2B, P)."""
         (embedding,) = yield from super().read(batch)
-        return (embedding, *multilingual(self.parts, [*batch.negatives, *batch.prompts]))
+        states, pooled, weights = multilingual(self.parts, [*batch.negatives, *batch.prompts])
+        return embedding, weigh(states, weights), pooled
 
     def warnings(self, name: str, text: str) -> list[str]:
         """The words that either text encoder does not read."""
@@ -36,15 +38,18 @@ class Kandinsky20:
         self.parts = parts
 
     def read(self, batch: Batch) -> Generator[Event, None, Inputs]:
-        """XLM-R's states (2B, S, W) and pooled vectors (2B, P), mT5's states (2B, S2, W2)."""
+        """XLM-R's states (2B, S, W) and pooled vectors (2B, P), mT5's states (2B, S2, W2), and the
+        weights (2B, S + S2) of all their tokens.
+        """
         yield Event("text", 1, 1)
         words = [parse(text) for text in texts(batch)]
         tokenizer = self.parts.words("t5_tokenizer")
         ids, mask = (x.to(self.parts.device) for x in tokenizer([each.text for each in words]))
         with self.parts.using("t5") as t5:
-            states = t5(ids, mask).to(self.parts.dtype)
-        states = weigh(states, token_weights(tokenizer, words, states.shape[1]))
-        return (*multilingual(self.parts, texts(batch)), states)
+            states2 = t5(ids, mask).to(self.parts.dtype)
+        weights2 = token_weights(tokenizer, words, states2.shape[1])
+        states, pooled, weights = multilingual(self.parts, texts(batch))
+        return states, pooled, states2, torch.cat([weights, weights2], dim=1).to(states)
 
     def warnings(self, name: str, text: str) -> list[str]:
         """The words that XLM-R or mT5 does not read, and what has no effect."""
@@ -84,9 +89,10 @@ def texts(batch: Batch) -> list[str]:
     return [*batch.decoder_negatives, *batch.prompts]
 
 
-def multilingual(parts: Parts, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """XLM-R's states and pooled vectors, padded to the length they were trained with: the U-Net
-    attends to the padding too. Weights scale the states and lead the pooled vectors.
+def multilingual(parts: Parts, prompts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+    """XLM-R's states (B, S, W), pooled vectors (B, P) and the weights (B, S) of its tokens, padded
+    to the length they were trained with: the U-Net attends to the padding too. Weights lead the
+    pooled vectors.
     """
     words = [parse(prompt) for prompt in prompts]
     tokenizer = parts.words("mclip_tokenizer")
@@ -99,7 +105,7 @@ def multilingual(parts: Parts, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
 
         states, pooled = read([each.text for each in words])
         pooled = lead(pooled, words, lambda plain: read(plain).pooled)
-    return weigh(states, token_weights(tokenizer, words, states.shape[1])), pooled
+    return states, pooled, token_weights(tokenizer, words, states.shape[1])
 
 
 def unread(parts: Parts, tokenizer: str, name: str, text: str) -> list[str]:

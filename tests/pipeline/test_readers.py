@@ -57,7 +57,8 @@ def test_20_scales_the_tokens_of_both_encoders_behind_its_norm(tiny: Any) -> Non
 def test_the_decoders_negative_is_the_unconditional_text(tiny: Any, name: str) -> None:
     pipe = Pipeline.load(tiny(name), device="cpu", dtype="float32")
     both, own = inputs(pipe, negative="de"), inputs(pipe, negative_decoder="de")
-    assert all(same(both, own, 0)) and not any(same(both, inputs(pipe), 0))
+    count = len(both) - (name == "kandinsky-2.0")  # the last are the weights of its tokens
+    assert all(same(both, own, 0)) and not any(same(both, inputs(pipe), 0)[:count])
     request = pipe.resolve("abc", negative_prior="de", **SETTINGS)
     assert any("no prior" in each for each in pipe.warnings(request))
 

@@ -29,7 +29,7 @@ def typed(name: str, rng: "np.random.Generator", *, english: bool) -> str:
         return plural(name)
     if luck < 0.24:
         return recased(name, rng)
-    if luck < 0.40 and len(name) > 4:
+    if luck < 0.32 and len(name) > 4:
         return slipped(name, rng)
     return name
 

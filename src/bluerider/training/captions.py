@@ -22,7 +22,6 @@ from bluerider.training.motifs import Motifs
 # languages with the most readers are drawn more often; the rest share what is left evenly
 WIDESPREAD = tuple("zh hi es fr ar bn pt ru ur id de ja sw mr te tr ta vi ko".split())
 ENGLISH, WIDE = 0.06, 0.27  # of all names; the others share the rest
-THINNED = 0.1  # of the names lose a word, so that each of the others tells something by itself
 
 
 class Told(NamedTuple):
@@ -96,15 +95,12 @@ class Captions:
         if self.keywords[lang] and rng.random() < self.often:
             return self.looked_for(rng, lang)
         row = int(rng.choice(self.rows[lang]))
-        name = self.names[lang][row]
-        if rng.random() < THINNED:
-            return thinned(name, rng), row
-        return typed(name, rng, english=lang == "en"), row
+        return typed(self.names[lang][row], rng, english=lang == "en"), row
 
     def looked_for(self, rng: np.random.Generator, lang: str) -> tuple[str, int]:
-        """One to four keywords of a drawing in any order, and its row."""
+        """Two to four keywords of a drawing in any order, and its row."""
         row, words = self.keywords[lang][int(rng.integers(len(self.keywords[lang])))]
-        chosen = rng.permutation(words)[: int(rng.integers(1, 5))]
+        chosen = rng.permutation(words)[: int(rng.integers(2, 5))]
         return (", " if rng.random() < 0.3 else " ").join(chosen), row
 
     def scene(self, rng: np.random.Generator) -> tuple[str, int, int, NDArray[np.float32]]:
@@ -130,15 +126,6 @@ def keywords_of(emoji: EmojiSet, lang: str, seen: list[str]) -> list[tuple[int, 
         if len(words) > 1:
             found.append((row, words))
     return found
-
-
-def thinned(name: str, rng: np.random.Generator) -> str:
-    """A name without one of its words, where three are there at least."""
-    words = name.split()
-    if len(words) < 3:
-        return name
-    del words[int(rng.integers(len(words)))]
-    return " ".join(words)
 
 
 def in_groups(rows: list[list[int]], pad: int, groups: int) -> tuple[list[Tensor], Tensor]:

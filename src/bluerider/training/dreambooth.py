@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from bluerider.errors import InputError
 from bluerider.pipeline import Pipeline
 from bluerider.prompts.identifiers import PLACE, filled, has_place
@@ -14,9 +16,11 @@ from bluerider.training.subjects import SubjectSet, pair
 from bluerider.training.tuning import encoding, identifier, run, teach
 from bluerider.training.tuning.cache import identity
 from bluerider.training.tuning.classes import Wanted, class_pictures, listed, prompts_of
+from bluerider.training.tuning.describing import describe, worded
 from bluerider.training.tuning.draws import HALVES
 from bluerider.training.tuning.forecast import Forecast, Forecaster
 from bluerider.training.tuning.ledger import Advance
+from bluerider.training.tuning.plan import LIVE
 from bluerider.training.tuning.run import Asked, Say
 from bluerider.training.tuning.school import class_frames
 
@@ -100,6 +104,19 @@ class Run(run.Run):
         caption = self.learned.subjects[number].caption(shot)
         return PLACE.sub(f"[V{number + 1}]", caption)
 
+    def described(self) -> list[str]:
+        school, plan = self.school, self.plan
+        made = encoding.encode_pictures(school, school.frames(), self.told("reading pictures"))
+        seen = torch.stack(list(made["embedding"])[:: plan.variants])
+        words = plan.kept or list(prompts_of(self.wanted.classes))
+        say = self.told("describing pictures")
+        found = describe(self.files, school.device, seen, words, say)
+        shots = [shot for _, shot in self.learned.shots]
+        return [
+            caption if shot.caption else worded(caption, said)
+            for shot, caption, said in zip(shots, school.captions, found, strict=True)
+        ]
+
     def check(self) -> None:
         super().check()
         plan, folder = self.plan, self.wanted.class_pictures
@@ -114,8 +131,8 @@ class Run(run.Run):
         """Pictures of the subject, then of the class."""
         school, plan = self.school, self.plan
         rows = self.learned_rows()
-        prompts = prompts_of(self.wanted.classes)
-        if plan.class_weight and "prior" in rows:
+        prompts = (*prompts_of(self.wanted.classes), *plan.kept)
+        if plan.class_weight and "prior" in rows and plan.prior.train != "word":
             embedding = encoding.class_embeddings(school, prompts, self.told("imagining the class"))
             words = [prompts[i % len(prompts)] for i in range(len(embedding))]
             rows["prior"].add(words, 1, embedding=embedding)
@@ -125,6 +142,8 @@ class Run(run.Run):
             frames = class_frames(files, self.learned.framing, shapes)
             words = [word for word in words for _ in shapes]
             made = encoding.encode_pictures(school, frames, self.told("reading the class"))
+            if plan.decoder_condition == LIVE:  # what they were painted from
+                made["embedding"] = list(encoding.usual(school, words, self.told("imagining")))
             rows["decoder"].add(words, len(shapes), frames, **made)
         return rows
 

@@ -190,7 +190,7 @@ def test_the_text_encoder_learns_along(train: Train, tmp_path: Path) -> None:
         (("stepz=3",), {}, "unknown setting stepz, did you mean 'steps'"),
         (("prior.rnk=3",), {}, "unknown setting prior.rnk"),
         (("steps=many",), {}, "steps: got 'many'; a whole number"),
-        (("decoder.train=some",), {}, "accepted: off, lora, attention, full"),
+        (("decoder.train=some",), {}, "accepted: off, word, lora, attention, full"),
         (("steps",), {}, "KEY=VALUE"),
         (("prior.train=off", "decoder.train=off"), {}, "nothing trains"),
         (("identifier=two words",), {}, "one word is accepted"),

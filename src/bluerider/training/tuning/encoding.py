@@ -13,7 +13,9 @@ from bluerider.pipeline.prior import imagine
 from bluerider.request import Request
 from bluerider.training.captions import normalised
 from bluerider.training.tuning.cache import Frame, encoded, identity, keep, kept
+from bluerider.training.tuning.plan import LIVE
 from bluerider.training.tuning.school import School
+from bluerider.weights.load import ModelFiles
 from bluerider.weights.store import home
 
 BATCH = 64
@@ -58,22 +60,27 @@ def class_embeddings(school: School, prompts: Sequence[str], tell: Tell) -> Tens
     them: many steps, no guidance.
     """
     words = [prompts[i % len(prompts)] for i in range(school.plan.class_embeddings)]
-    return imagined(school, words, FAITHFUL, 1.0, tell)
+    return imagined(school.files, school.device, words, FAITHFUL, 1.0, tell)
 
 
 def imagined(
-    school: School, words: Sequence[str], steps: int, guidance: float, tell: Tell
+    files: ModelFiles,
+    device: torch.device,
+    words: Sequence[str],
+    steps: int,
+    guidance: float,
+    tell: Tell,
 ) -> Tensor:
     """What the untouched prior imagines for each of these words, word i with seed i; kept like
     what is made of pictures.
     """
-    files, count = school.files, len(words)
+    count = len(words)
     weights = [identity(files.sources[part]) for part in ("prior", "text")]
     maker = json.dumps([*weights, list(words), steps, guidance])
     path = home() / "encoded" / f"{hashlib.sha256(maker.encode()).hexdigest()}.safetensors"
     if found := kept(path):
         return found["embedding"]
-    pipe = Pipeline(files, device=school.device.type, dtype="float32")
+    pipe = Pipeline(files, device=device.type, dtype="float32")
     made = []
     for start in range(0, count, BATCH):
         seeds = list(range(start, min(start + BATCH, count)))
@@ -99,16 +106,22 @@ def conditioned(
     plan, wanted = school.plan, school.plan.decoder_condition
     if wanted == "auto":
         wanted = "prior" if plan.prior.train == "off" else "true"
-    if wanted == "true" or "embedding" not in made:
+    if wanted in ("true", LIVE) or "embedding" not in made:
         return list(captions), plan.variants, made
-    usual = school.files.defaults
-    told = imagined(school, captions, usual.prior_steps, usual.prior_guidance, tell)
+    told = usual(school, captions, tell)
     other = {**made, "embedding": list(told)}
     if wanted == "prior":
         return list(captions), plan.variants, other
     pairs = {name: zip(made[name], other[name], strict=True) for name in made}
     both = {name: [row for pair in each for row in pair] for name, each in pairs.items()}
     return [one for one in captions for _ in range(2)], 2 * plan.variants, both
+
+
+def usual(school: School, words: Sequence[str], tell: Tell) -> Tensor:
+    """What the untouched prior imagines for words with the model's default settings."""
+    files, settings = school.files, school.files.defaults
+    steps, guidance = settings.prior_steps, settings.prior_guidance
+    return imagined(files, school.device, words, steps, guidance, tell)
 
 
 def ended(steps: Generator[Any, None, Tensor]) -> Tensor:

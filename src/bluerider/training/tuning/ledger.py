@@ -88,7 +88,8 @@ def columns(plan: Plan, names: Sequence[str]) -> list[str]:
     """The columns of metrics.csv."""
     lessons = [part for part in plan.trained if part != "text_encoder"]
     halves = [f"{part}/{half}" for part in lessons for half in names]
-    groups = [*plan.trained, *(["identifier"] if plan.spells else [])]
+    groups = [part for part in plan.trained if plan.part(part).train != "word"]
+    groups += ["identifier"] if plan.spells else []
     rates = [f"rate/{group}" for group in groups]
     tail = ["gradient", "samples_per_second", "memory_mb"]
     return ["step", "seconds", "loss", *halves, *rates, *tail]

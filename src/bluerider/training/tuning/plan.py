@@ -14,8 +14,9 @@ from bluerider.errors import InputError
 
 PRESETS = Path(__file__).parents[1] / "presets"
 TABLES = ("models", "purposes")  # files there that are no presets
-MODES = ("off", "lora", "attention", "full")
+MODES = ("off", "word", "lora", "attention", "full")
 NEW = "new"  # the identifier that is learned
+LIVE = "live"  # the decoder is told what the prior makes of the words as it learns
 PARTS = ("prior", "decoder", "text_encoder")
 CHOICES = {
     "train": MODES,
@@ -28,7 +29,8 @@ CHOICES = {
     "schedule": ("constant", "cosine", "linear"),
     "loss": ("l2", "l1"),
     "variance": ("auto", "on", "off"),
-    "decoder_condition": ("auto", "true", "prior", "mix"),
+    "decoder_condition": ("auto", "true", "prior", "mix", LIVE),
+    "captions": ("given", "auto"),
     "crop": ("centre", "random", "bucket"),
     "strategy": ("auto", "ddp", "fsdp"),
 }
@@ -62,10 +64,12 @@ class Plan:
     identifier: str = "auto"
     identifier_rate: float = 1e-3  # peak learning rate of a new word's rows
     decoder_condition: str = "auto"
+    captions: str = "given"  # auto: pictures without one are described by the model
     inpainting: bool = False  # the decoder learns to repaint what a mask leaves out
     class_weight: float = 1.0
     class_pictures: int = 100
     class_embeddings: int = 200
+    others: str = ""  # words with commas between, kept beside the class
     loss: str = "l2"
     snr_gamma: float = 5.0  # 0: no weighting
     variance: str = "auto"  # the learned variance's own loss; auto: where the model has one
@@ -102,6 +106,11 @@ class Plan:
     def trained(self) -> list[str]:
         """The parts that train."""
         return [part for part in PARTS if self.part(part).train != "off"]
+
+    @property
+    def kept(self) -> list[str]:
+        """The words that are kept beside the class."""
+        return [word.strip() for word in self.others.split(",") if word.strip()]
 
     @property
     def spells(self) -> bool:

@@ -94,6 +94,12 @@ class Run(ABC):
             device=self.device,
         )
         self.check()
+        if self.plan.captions == "auto":
+            self.school = replace(self.school, captions=self.described())
+
+    def described(self) -> list[str]:
+        """The words of every picture, those without any described by the model's own towers."""
+        return self.school.captions
 
     @abstractmethod
     def gather(self, framing: Framing) -> SubjectSet:
@@ -326,7 +332,7 @@ class Run(ABC):
         """Write what was learned: one LoRA file, or the whole model where more trained."""
         about = {**self.about(), **self._origin()}
         modes = {self.plan.part(part).train for part in self.plan.trained}
-        if modes != {"lora"} or self.school.widens:
+        if modes - {"lora", "word"} or self.school.widens:
             path = self.wanted.out / "model"
             write_model(self.files, {HOMES[p]: net for p, net in nets.items()}, path)
             write_whole(path / "about.json", json.dumps(about, indent=1).encode())
@@ -334,7 +340,8 @@ class Run(ABC):
         factors: dict[str, dict[str, Factors]] = {}
         for part, net in nets.items():
             found = {n: m.factors for n, m in net.named_modules() if isinstance(m, LowRank)}
-            factors[HOMES[part]] = found
+            if found:
+                factors[HOMES[part]] = found
         targets = {part: t for part, t in self.files.targets().items() if part in factors}
         path = self.wanted.out / RESULT
         dtype = getattr(torch, self.plan.save_as)

@@ -15,7 +15,7 @@ from bluerider.images import digest, fit, open_picture
 from bluerider.training.framing import Framing
 from bluerider.training.subjects import SubjectSet
 from bluerider.training.tuning.cache import Frame
-from bluerider.training.tuning.plan import NEW, PARTS, Plan
+from bluerider.training.tuning.plan import LIVE, NEW, PARTS, Plan
 from bluerider.weights.load import ModelFiles
 
 HOMES = {"prior": "prior", "decoder": "unet", "text_encoder": "text"}
@@ -58,13 +58,37 @@ class School:
         for part in self.plan.trained:
             if part not in has:
                 raise InputError(f"{part}: {name} has none; it has {', '.join(has)}")
-        if self.plan.spells and {self.plan.part(p).train for p in self.plan.trained} - {"lora"}:
+        modes = {self.plan.part(p).train for p in self.plan.trained}
+        if self.plan.spells and modes - {"lora", "word"}:
             raise InputError(
                 f"identifier={NEW}: a new word goes into a LoRA's file; set train=lora, or choose "
                 "a word with identifier=WORD"
             )
+        self.check_word(modes)
         if not self.plan.trained:
             raise InputError(f"nothing trains; set {' or '.join(f'{p}.train=lora' for p in has)}")
+
+    def check_word(self, modes: set[str]) -> None:
+        """Raise InputError where a new word alone is to learn and there is none, or nothing reads
+        it; and where what the decoder or the captions need of the model is missing.
+        """
+        plan, name, kind = self.plan, self.files.name, self.files.config("unet")[1].kind
+        if "word" in modes and not plan.spells:
+            raise InputError(f"train=word: the new word alone learns; set identifier={NEW}")
+        if plan.decoder.train == "word" and kind == "image":
+            raise InputError(f"decoder.train=word: the decoder of {name} reads no words")
+        both = {"prior", "image"} <= set(self.files.parts)
+        if plan.captions == "auto" and not both:
+            raise InputError(
+                f"captions=auto: {name} has no prior and image encoder to describe pictures with; "
+                "write captions (PICTURE.txt) and set captions=given"
+            )
+        if plan.decoder_condition == LIVE and (
+            plan.prior.train == "off" or self.files.defaults.prior_steps != 1
+        ):
+            raise InputError(
+                f"decoder_condition={LIVE}: a prior that learns and answers in one step is needed"
+            )
 
     def frames(self) -> list[Frame]:
         """Every shot in every variant of its framing."""

@@ -16,9 +16,9 @@ from bluerider.training.tuning.draws import Source
 from bluerider.training.tuning.identifier import pieces
 from bluerider.training.tuning.inpainting import WIDENED, Blanked, Known, widen
 from bluerider.training.tuning.lessons import DecoderLesson, Lesson, PriorLesson, Shelves
-from bluerider.training.tuning.plan import PARTS
+from bluerider.training.tuning.plan import LIVE, PARTS
 from bluerider.training.tuning.school import HOMES, School
-from bluerider.training.tuning.told import Cached, Spoken, Values
+from bluerider.training.tuning.told import Cached, Live, Spoken, Values
 from bluerider.weights.load import READERS, ModelFiles, whole
 from bluerider.weights.words import Word
 
@@ -116,11 +116,13 @@ class Teacher:
         ids, mask, captions = tables(rows.captions, school.files, tokenizer, full)
         learns = part == "text" and school.plan.text_encoder.train != "off"
         spells = bool(school.files.words)
-        tower = (
-            self.net("text_encoder")
-            if learns
-            else whole(school.files.load(part, dtype=torch.float32, device=school.device))
-        )
+        tower = self.towers.get(part)
+        if tower is None:
+            tower = (
+                self.net("text_encoder")
+                if learns
+                else whole(school.files.load(part, dtype=torch.float32, device=school.device))
+            )
         spoken = Spoken(tower, read, ids, mask, captions).to(school.device)
         if spells:
             self.spell(part, tower)
@@ -196,6 +198,24 @@ class Teacher:
         autoencoder = files.load("autoencoder", dtype=torch.float32, device=device)
         return Blanked(autoencoder, [frame.open for frame in rows.frames])
 
+    def live(self, rows: Rows, embedding: Tensor, zero: Tensor) -> nn.Module:
+        """What the prior makes of the subject's words as it learns; the class' own embeddings."""
+        prior = self.net("prior")
+        schedule = Schedule(self.school.files.schedule("prior_schedule"))
+        (first, *_) = schedule.steps(1)
+
+        def answer(words: Values) -> Tensor:
+            states, pooled, mask = words
+            # Of a prior that answers at once, the noise is the mean: it is told nothing by it.
+            x = torch.zeros(len(states), prior.config.embed_dim, device=states.device)
+            t = torch.full((len(x),), first.t, device=x.device)
+            made: Tensor = prior.restore(prior(x.to(states.dtype), t, states, pooled, mask))
+            return made
+
+        spoken = self.spoken(rows, "text", "tokenizer", clip_words, full=False)
+        count = sum(map(len, rows.halves[0]))
+        return Live(spoken, answer, embedding, zero, count).to(self.school.device)
+
     def told(self, rows: Rows) -> list[nn.Module]:
         """What the conditioner is given, by its kind."""
         school = self.school
@@ -204,8 +224,12 @@ class Teacher:
         if kind in ("image", "text_image"):
             embedding = rows.all("embedding")
             assert embedding is not None
-            zero = school.files.zero_embedding()
-            found.append(Cached((embedding.to(school.device),), (zero.to(school.device),), drop=1))
+            embedding = embedding.to(school.device)
+            zero = school.files.zero_embedding().to(school.device)
+            if school.plan.decoder_condition == LIVE:
+                found.append(self.live(rows, embedding, zero))
+            else:
+                found.append(Cached((embedding,), (zero,), drop=1))
         if kind in ("text_image", "texts"):
             found.append(self.spoken(rows, "mclip", "mclip_tokenizer", both_words, full=True))
         if kind == "texts":

@@ -39,6 +39,37 @@ class Cached(nn.Module):
         return tuple(found)
 
 
+class Live(nn.Module):
+    """Image embeddings: of the first `count` rows what a prior that answers at once makes of their
+    words as it stands, of the others their own; `nothing` where the image is left out.
+
+    No gradient goes back: the decoder learns to paint what it is told, not to be told otherwise.
+    """
+
+    def __init__(
+        self,
+        spoken: nn.Module,
+        answer: Callable[[Values], Tensor],
+        rows: Tensor,
+        nothing: Tensor,
+        count: int,
+    ) -> None:
+        super().__init__()
+        self.spoken, self.answer, self.count = spoken, answer, count
+        self.register_buffer("rows", rows, persistent=False)
+        self.register_buffer("nothing", nothing, persistent=False)
+
+    @torch.no_grad()
+    def forward(self, row: Tensor, drop: Tensor) -> Values:
+        """The embedding (N, D) of each row; `drop` (N, 2) says in its second column what is left out."""
+        found = self.rows[row]
+        first = row < self.count
+        if first.any():
+            words = self.spoken(row[first], torch.zeros_like(drop[first]))
+            found[first] = self.answer(words).to(found)
+        return (torch.where(drop[:, 1:], self.nothing, found),)
+
+
 class Spoken(nn.Module):
     """Captions read by a text tower in the step, each different one once.
 

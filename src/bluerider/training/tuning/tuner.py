@@ -45,6 +45,7 @@ class Tuner(L.LightningModule):
             part: [p for p in net.parameters() if p.requires_grad and p not in spelled]
             for part, net in parts.items()
         }
+        self.groups = {part: weights for part, weights in self.groups.items() if weights}
         if spelled:
             self.groups["identifier"] = list(words)
         self.slow = [p.detach().clone() for p in self.trainable] if plan.average else []

@@ -61,7 +61,7 @@ class Live(nn.Module):
 
     @torch.no_grad()
     def forward(self, row: Tensor, drop: Tensor) -> Values:
-        """The embedding (N, D) of each row; `drop` (N, 2) says in its second column what is left out."""
+        """The embedding (N, D) of each row; column 1 of `drop` (N, 2) says what is left out."""
         found = self.rows[row]
         first = row < self.count
         if first.any():

@@ -14,9 +14,10 @@ from bluerider.training.framing import Framing
 from bluerider.training.gathering import gather
 from bluerider.training.subjects import SubjectSet, pair
 from bluerider.training.tuning import encoding, identifier, run, teach
+from bluerider.training.tuning.backdrops import worded
 from bluerider.training.tuning.cache import identity
 from bluerider.training.tuning.classes import Wanted, class_pictures, listed, prompts_of
-from bluerider.training.tuning.describing import describe, worded
+from bluerider.training.tuning.describing import describe
 from bluerider.training.tuning.draws import HALVES
 from bluerider.training.tuning.forecast import Forecast, Forecaster
 from bluerider.training.tuning.ledger import Advance
@@ -65,6 +66,13 @@ class Run(run.Run):
         self.word = f"[V] is {', '.join(self.words)}; "
         return [filled(self._caption(i), self.words) for i in range(len(self.learned.shots))]
 
+    def phrases(self) -> list[str]:
+        found = [
+            PLACE.sub(f"[V{number + 1}]", self.learned.subjects[number].phrase)
+            for number, _ in self.learned.shots
+        ]
+        return [filled(phrase, self.words) for phrase in found]
+
     def _identifiers(self) -> list[str]:
         """A word for every subject."""
         tokenizers = [
@@ -107,7 +115,7 @@ class Run(run.Run):
     def described(self) -> list[str]:
         school, plan = self.school, self.plan
         made = encoding.encode_pictures(school, school.frames(), self.told("reading pictures"))
-        seen = torch.stack(list(made["embedding"])[:: plan.variants])
+        seen = torch.stack(list(made["embedding"])[:: school.variants])
         words = plan.kept or list(prompts_of(self.wanted.classes))
         say = self.told("describing pictures")
         found = describe(self.files, school.device, seen, words, say)

@@ -84,6 +84,9 @@ class Run(run.Run):
     def check(self) -> None:
         super().check()
         plan, captions = self.plan, self.school.captions
+        for name, usual in (("captions", "given"), ("backdrops", 0)):
+            if getattr(plan, name) != usual:
+                raise InputError(f"{name}: only dreambooth takes it, whose pictures show a subject")
         worded = "prior" in plan.trained or self.files.config("unet")[1].kind != "image"
         bare = captions.count("")
         if worded and bare == len(captions):

@@ -5,12 +5,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from torch import nn
 
 from bluerider.errors import InputError
+from bluerider.training.tuning import teach
 from bluerider.training.tuning.describing import SAID, describe, worded
 from bluerider.training.tuning.encoding import imagined
 from bluerider.training.tuning.plan import gathered
@@ -131,3 +134,55 @@ def test_what_cannot_be_is_told(
 ) -> None:
     with pytest.raises(InputError, match=said):
         train(tmp_path / "run", *changes, model=str(tiny(name)))
+
+
+def test_a_subject_on_a_plain_colour_is_put_on_others(train: Train, tmp_path: Path) -> None:
+    rows = seen_rows(train, tmp_path, "backdrops=6", "class_weight=0")
+    assert [len(variants) for variants in rows.halves[0]] == [7] * 4
+    words = [caption for caption in rows.captions if caption != rows.captions[0]]
+    assert len(words) == 4 * 6 and len({frame.open().tobytes() for frame in rows.frames}) == 28
+    assert all(caption.startswith(rows.captions[0]) or "small" in caption for caption in words)
+
+
+def test_a_picture_that_is_not_plain_stays_as_it_is(train: Train, tmp_path: Path) -> None:
+    folder = tmp_path / "noise"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)
+    Image.fromarray(pixels).save(folder / "0.png")
+    rows = seen_rows(train, tmp_path, "backdrops=2", "class_weight=0", pictures=folder)
+    assert len(rows.frames) == 3 and len(set(rows.captions)) == 1
+    assert len({frame.open().tobytes() for frame in rows.frames}) == 1
+
+
+def test_only_dreambooth_takes_backdrops(study: Train, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="only dreambooth"):
+        study(tmp_path / "run", "backdrops=2", part="decoder")
+
+
+def seen_rows(train: Train, tmp_path: Path, *changes: str, **options: Any) -> Any:
+    """The decoder's rows in a run of one step."""
+    seen: list[Any] = []
+    plain = teach.Teacher.decoder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(teach.Teacher, "decoder", lambda s, r: seen.append(r) or plain(s, r))
+        train(tmp_path / "run", "steps=1", *changes, **options)
+    return seen[0]
+
+
+def test_the_first_rows_of_a_picture_are_drawn_half_the_time() -> None:
+    rows = teach.Rows()
+    rows.add(list("abcdefgh"), 4)
+    rows.favour(1)
+    assert rows.halves == [[[0, 0, 0, 1, 2, 3], [4, 4, 4, 5, 6, 7]]]
+    rows.add(list("ij"), 1)
+    rows.favour(1)
+    assert rows.halves[1] == [[8], [9]]
+
+
+@pytest.mark.parametrize(("tiles", "used"), [(True, "bfloat16"), (False, "float32")])
+def test_the_open_precision_goes_by_the_processor(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiles: bool, used: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
+    train(tmp_path / "run", "steps=1", "precision=auto")
+    assert f"precision: {used}" in (tmp_path / "run" / "config.yaml").read_text()

@@ -10,22 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from bluerider.scenes.scene import BACKGROUNDS, PLACES, Scene
-from bluerider.scenes.wording import render
+from bluerider.training.tuning.backdrops import GROUNDS, SAID, Said, worded
 from bluerider.training.tuning.encoding import Tell, imagined
 from bluerider.weights.load import ModelFiles
-
-Said = dict[str, str]
-GROUNDS: tuple[Said, ...] = ({}, *({"background": c} for c in BACKGROUNDS if c != "white"))
-STANDS: tuple[Said, ...] = ({}, {"size": "small"}, *({"place": place} for place in PLACES))
-SAID = (*GROUNDS, *STANDS[1:])
-THING = "x"
-
-
-def worded(phrase: str, said: Said) -> str:
-    """A phrase in a scene, in English."""
-    scene = Scene(things=(THING,), **said)
-    return render(scene, {THING: phrase}, "en")
 
 
 def describe(

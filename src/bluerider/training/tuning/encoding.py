@@ -107,14 +107,14 @@ def conditioned(
     if wanted == "auto":
         wanted = "prior" if plan.prior.train == "off" else "true"
     if wanted in ("true", LIVE) or "embedding" not in made:
-        return list(captions), plan.variants, made
+        return list(captions), school.variants, made
     told = usual(school, captions, tell)
     other = {**made, "embedding": list(told)}
     if wanted == "prior":
-        return list(captions), plan.variants, other
+        return list(captions), school.variants, other
     pairs = {name: zip(made[name], other[name], strict=True) for name in made}
     both = {name: [row for pair in each for row in pair] for name, each in pairs.items()}
-    return [one for one in captions for _ in range(2)], 2 * plan.variants, both
+    return [one for one in captions for _ in range(2)], 2 * school.variants, both
 
 
 def usual(school: School, words: Sequence[str], tell: Tell) -> Tensor:

@@ -190,7 +190,7 @@ class Forecaster:
     def cached(self) -> int:
         """Bytes of all samples: clean ones and embeddings by row, text states by caption."""
         captions = len({"", *self.school.captions})
-        count = len(self.school.captions) * self.plan.variants + self.more
+        count = len(self.school.captions) * self.school.variants + self.more
         spread = 2 if self.files.config("autoencoder").latent == "gaussian" else 1
         total = 0
         for part in self.plan.trained:

@@ -22,7 +22,7 @@ CHOICES = {
     "train": MODES,
     "layers": ("attention", "transformer", "all"),
     "freeze": ("none", "resblocks", "attention", "resblocks,attention"),
-    "precision": ("float32", "bfloat16", "float16"),
+    "precision": ("auto", "float32", "bfloat16", "float16"),
     "base": ("float32", "bfloat16", "float16"),
     "save_as": ("float32", "bfloat16", "float16"),
     "optimizer": ("adamw", "adamw8bit"),
@@ -88,6 +88,9 @@ class Plan:
     crop: str = "centre"
     flip: bool = False
     variants: int = 1  # framings of each picture that are cached
+    backdrops: int = (
+        0  # times that the subject of each picture on one plain colour is put on others
+    )
     checkpoint_every: int = 100
     keep: int = 2
     sample_every: int = 100
@@ -151,6 +154,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "workers": (0, 256),
     "devices": (1, 1024),
     "variants": (1, 1000),
+    "backdrops": (0, 1000),
     "size": (0, 4096),
 }
 

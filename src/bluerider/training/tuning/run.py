@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 
 from bluerider import __version__
-from bluerider.devices import choose_device
+from bluerider.devices import choose_device, trained_in
 from bluerider.errors import InputError
 from bluerider.images import make_folder
 from bluerider.nets.lora import Factors, LowRank
@@ -82,8 +82,8 @@ class Run(ABC):
         self.wanted, self.say, self.advance = wanted, say, advance
         self.first = os.environ.get("LOCAL_RANK", "0") == "0"
         self.files: ModelFiles = open_model(wanted.model, offline=wanted.offline)
-        self.plan = self._plan()
         self.device = choose_device(wanted.device)
+        self.plan = self._plan()
         self.learned = self.gather(self._framing())
         captions = self.captions()
         self.school = School(
@@ -91,6 +91,7 @@ class Run(ABC):
             plan=self.plan,
             learned=self.learned,
             captions=captions,
+            phrases=self.phrases(),
             device=self.device,
         )
         self.check()
@@ -108,6 +109,10 @@ class Run(ABC):
     @abstractmethod
     def captions(self) -> list[str]:
         """The words of every picture, as the text encoders are to read them."""
+
+    def phrases(self) -> list[str]:
+        """What the subject of every picture is called, as the text encoders are to read it."""
+        return [""] * len(self.learned.shots)
 
     @abstractmethod
     def rows(self) -> dict[str, teach.Rows]:
@@ -138,7 +143,7 @@ class Run(ABC):
         return path if self.wanted.resume and path.is_file() else None
 
     def _plan(self) -> Plan:
-        return gathered(
+        plan = gathered(
             family=self.files.family,
             model=self.files.name,
             purpose=self.purpose,
@@ -146,6 +151,8 @@ class Run(ABC):
             config=self.wanted.config or self.saved,
             changes=self.changes,
         )
+        is_open = plan.precision == "auto"
+        return replace(plan, precision=trained_in(self.device)) if is_open else plan
 
     def _framing(self) -> Framing:
         plan, usual = self.plan, self.files.defaults
@@ -266,13 +273,15 @@ class Run(ABC):
         made = encoding.encode_pictures(school, school.frames(), self.told("reading pictures"))
         rows = {part: teach.Rows() for part in plan.trained if part != "text_encoder"}
         if "prior" in rows:
-            rows["prior"].add(captions, plan.variants, **made)
+            rows["prior"].add(captions, school.variants, **made)
+            rows["prior"].favour(plan.variants)
         if "decoder" in rows:
             words, variants, seen = encoding.conditioned(
                 school, captions, made, self.told("imagining")
             )
-            frames = [f for f in school.frames() for _ in range(variants // plan.variants)]
+            frames = [f for f in school.frames() for _ in range(variants // school.variants)]
             rows["decoder"].add(words, variants, frames, **seen)
+            rows["decoder"].favour(plan.variants * variants // school.variants)
         return rows
 
     def _tuner(

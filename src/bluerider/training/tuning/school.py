@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,12 @@ from PIL import Image
 
 from bluerider.errors import InputError
 from bluerider.images import digest, fit, open_picture
+from bluerider.scenes.cutting import cut_plain
+from bluerider.scenes.painting import compose_scene
+from bluerider.scenes.scene import Scene
 from bluerider.training.framing import Framing
 from bluerider.training.subjects import SubjectSet
+from bluerider.training.tuning.backdrops import THING, Said, scene_drawn, worded
 from bluerider.training.tuning.cache import Frame
 from bluerider.training.tuning.plan import LIVE, NEW, PARTS, Plan
 from bluerider.weights.load import ModelFiles
@@ -30,6 +34,7 @@ class School:
     plan: Plan
     learned: SubjectSet
     captions: list[str]  # of the shots, with the identifier in place
+    phrases: list[str]  # of their subjects, likewise
     device: torch.device
 
     @property
@@ -90,8 +95,13 @@ class School:
                 f"decoder_condition={LIVE}: a prior that learns and answers in one step is needed"
             )
 
+    @property
+    def variants(self) -> int:
+        """Rows of each shot."""
+        return self.plan.variants + self.plan.backdrops
+
     def frames(self) -> list[Frame]:
-        """Every shot in every variant of its framing."""
+        """Every shot in every variant of its framing, then on its backdrops."""
         framing, found = self.learned.framing, []
         for index, (_, shot) in enumerate(self.learned.shots):
             for variant in range(self.plan.variants):
@@ -99,7 +109,22 @@ class School:
                 drawn = framing.crop == "random" or framing.flip
                 key = [shot.sha256, *describe(framing), seed if drawn else 0]
                 found.append(Frame(key, partial(framed, shot.path, framing, seed)))
+            found += [
+                Frame(
+                    [shot.sha256, framing.size, "backdrop", *sorted(said.items()), number],
+                    partial(moved, shot.path, framing, said, number),
+                )
+                for number, said in enumerate(self.backdrops(index))
+            ]
         return found
+
+    def backdrops(self, index: int) -> list[Said]:
+        """What is said of a shot's backdrops; nothing where its background is not plain."""
+        count = self.plan.backdrops
+        if not count or not is_plain(self.learned.shots[index][1].path):
+            return [{}] * count
+        rng = np.random.default_rng((self.plan.seed, 2, index))
+        return [scene_drawn(rng) for _ in range(count)]
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
@@ -107,14 +132,35 @@ class School:
         framing = self.learned.framing
         return sorted({framing.shape(shot.width, shot.height) for _, shot in self.learned.shots})
 
-    def spread_out(self, values: Sequence[str]) -> list[str]:
-        """A value for every frame, from one for every shot."""
-        return [value for value in values for _ in range(self.plan.variants)]
+    def spread_out(self, captions: Sequence[str]) -> list[str]:
+        """A caption for every frame, from one for every shot and what is said of its backdrops."""
+        found = []
+        for index, caption in enumerate(captions):
+            found += [caption] * self.plan.variants
+            for said in self.backdrops(index):
+                found.append(worded(self.phrases[index], said) if said else caption)
+        return found
 
 
 def framed(path: Path, framing: Framing, seed: tuple[int, ...]) -> Image.Image:
     """A picture, cropped as the seed draws."""
     return framing.frame(open_picture(path).image, np.random.default_rng(seed))
+
+
+def moved(path: Path, framing: Framing, said: Said, number: int) -> Image.Image:
+    """A picture's subject elsewhere, as is said; the picture itself where nothing is."""
+    if not said:
+        return framing.frame(open_picture(path).image, np.random.default_rng(number))
+    cut = cut_plain(open_picture(path).image)
+    assert cut is not None
+    scene = Scene(things=(THING,), **said)
+    return compose_scene(scene, {THING: cut}, framing.size, np.random.default_rng(number))
+
+
+@cache
+def is_plain(path: Path) -> bool:
+    """Whether a subject can be cut out of a picture."""
+    return cut_plain(open_picture(path).image) is not None
 
 
 def describe(framing: Framing) -> list[Any]:

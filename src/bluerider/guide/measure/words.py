@@ -18,7 +18,7 @@ PLACEBOS = (  # looked like words, or signs; none is a word of the languages mod
 CONTROLS = {  # what murnau saw in training, by the phrases it saw it in -> metric, sign
     "white": ("background-lightness", 1),
     "black": ("background-lightness", -1),
-    "grey": ("background-saturation", -1),
+    "grey": ("background-lightness", -1),  # from white, which has no colour either
     "red": ("background-redness", 1),
     "orange": ("background-warmth", 1),
     "yellow": ("background-warmth", 1),

@@ -1,6 +1,7 @@
 """Names, words, other languages and typos lead to the record; nothing a user types breaks it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,19 @@ def test_no_hit_is_no_failure(
 ) -> None:
     assert main(["guide", "search", "xyzzy", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["results"] == []
+
+
+def test_measurements_are_found_where_asked_for_and_move_nothing_else(
+    tmp_path: Path,
+) -> None:
+    bare = Path(shutil.copytree(SHIPPED, tmp_path / "records"))
+    shutil.rmtree(bare / "measurement")
+    guide, without = (Guide([folder], tmp_path / "cache") for folder in (SHIPPED, bare))
+    for text in ("rim light", "weiches Licht", "how do I darken the background", "моно", "pixel"):
+        hits, plain = search(guide, text).hits, search(without, text).hits
+        assert hits == plain and hits, text
+    measured = search(guide, "rim light", kinds=["measurement"]).hits
+    assert measured[0].id == "measurement/murnau-rim-light"
+    assert not search(without, "rim light", kinds=["measurement"]).hits
+    guide.close()
+    without.close()

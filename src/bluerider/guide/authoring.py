@@ -13,11 +13,10 @@ from bluerider.guide.frontmatter import dump, scalar
 from bluerider.guide.index import Guide, home
 from bluerider.guide.library import Library, Refused, check, read
 from bluerider.guide.terms import fold, words
-from bluerider.guide.vocabulary import DOMAINS
+from bluerider.guide.vocabulary import ASIDE, DOMAINS
 from bluerider.request import check_choice
 
 Asker = Callable[[str, str], str]  # a question and what is accepted -> an answer
-UNASKED = ("measurement",)
 OWN = ("text", "effects")  # fields that are filled in another way
 
 
@@ -25,7 +24,7 @@ def add(kind: str, ask: Asker, guide: Guide, today: datetime.date) -> Path:
     """Ask for a record of a type and write it among the user's own. Raises InputError."""
     from bluerider.guide.schema import MODELS, Record
 
-    check_choice("type", kind, [name for name in MODELS if name not in UNASKED])
+    check_choice("type", kind, [name for name in MODELS if name not in ASIDE])
     data = common(kind, ask, guide, today)
     for name, field in MODELS[kind].model_fields.items():
         if name not in Record.model_fields and field.is_required() and name not in OWN:

@@ -12,9 +12,9 @@ from bluerider import files
 from bluerider.errors import BlueriderError, InputError
 from bluerider.guide import lexicon, library
 from bluerider.guide.terms import is_paired, key, terms
-from bluerider.guide.vocabulary import RELS
+from bluerider.guide.vocabulary import ASIDE, RELS
 
-VERSION = 2  # of the tables below and of what `terms` makes; a change rebuilds every index
+VERSION = 3  # of the tables below and of what `terms` makes; a change rebuilds every index
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE records (
@@ -35,6 +35,9 @@ CREATE TABLE deletions (
 CREATE TABLE lexicon (form TEXT, concept INTEGER, PRIMARY KEY (form, concept)) WITHOUT ROWID;
 CREATE TABLE concepts (concept INTEGER, term TEXT, PRIMARY KEY (concept, term)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE texts USING fts5(
+    title, aliases, keywords, summary, facets, claims, body, content='', tokenize='ascii'
+);
+CREATE VIRTUAL TABLE asides USING fts5(
     title, aliases, keywords, summary, facets, claims, body, content='', tokenize='ascii'
 );
 """
@@ -79,8 +82,9 @@ def fill(connection: sqlite3.Connection, rows: Iterable[Row], signature: str) ->
     connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + TABLES)
     rows = list(rows)
     edges = set(edges_of(rows))
-    degree = Counter(target for _, _, target, _ in edges)
-    rows.sort(key=lambda row: (-degree[row["id"]], -trust(row), row["id"]))
+    aside = {row["id"] for row in rows if row["type"] in ASIDE}
+    degree = Counter(target for origin, _, target, _ in edges if origin not in aside)
+    rows.sort(key=lambda row: (row["id"] in aside, -degree[row["id"]], -trust(row), row["id"]))
     counts: Counter[str] = Counter()
     for number, row in enumerate(rows, start=1):
         add(connection, number, row, counts)
@@ -95,8 +99,10 @@ def fill(connection: sqlite3.Connection, rows: Iterable[Row], signature: str) ->
         connection.executemany("INSERT OR IGNORE INTO lexicon VALUES (?, ?)", pairs)
         named = [(concept, term) for term in sorted(english) if set(term.split()) <= counts.keys()]
         connection.executemany("INSERT OR IGNORE INTO concepts VALUES (?, ?)", named)
-    connection.execute("INSERT INTO texts(texts) VALUES ('optimize')")
-    facts = {"signature": signature, "records": str(len(rows))}
+    for table in ("texts", "asides"):
+        connection.execute(f"INSERT INTO {table}({table}) VALUES ('optimize')")
+    asked = str(len(rows) - len(aside))
+    facts = {"signature": signature, "records": str(len(rows)), "asked": asked}
     connection.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
 
 
@@ -113,10 +119,14 @@ def add(connection: sqlite3.Connection, number: int, row: Row, counts: Counter[s
     names = [(name, number, weight, shown) for name, (weight, shown) in names_of(row).items()]
     connection.executemany("INSERT INTO names VALUES (?, ?, ?, ?)", names)
     columns = [list(column) for column in columns_of(row)]
-    counts.update({term for column in columns for term in column})
+    is_aside = row["type"] in ASIDE
+    if not is_aside:
+        counts.update({term for column in columns for term in column})
     texts = [" ".join(column) for column in columns]
+    table = "asides" if is_aside else "texts"
     connection.execute(
-        "INSERT INTO texts(rowid, title, aliases, keywords, summary, facets, claims, body)"
+        f"INSERT INTO {table}"
+        "(rowid, title, aliases, keywords, summary, facets, claims, body)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (number, *texts),
     )

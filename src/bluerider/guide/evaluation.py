@@ -12,6 +12,7 @@ from typing import Any
 from bluerider.errors import BlueriderError, InputError
 from bluerider.guide.index import Guide
 from bluerider.guide.search import search
+from bluerider.guide.vocabulary import ASIDE
 from bluerider.request import check_choice, shown
 
 SHIPPED = Path(__file__).parent / "questions"
@@ -119,7 +120,8 @@ def plain_bm25(guide: Guide) -> System:
     base = sqlite3.connect(":memory:")
     base.execute("CREATE VIRTUAL TABLE texts USING fts5(id UNINDEXED, text)")
     base.executemany(
-        "INSERT INTO texts VALUES (?, ?)", ((row["id"], everything(row)) for row in guide.records())
+        "INSERT INTO texts VALUES (?, ?)",
+        ((row["id"], everything(row)) for row in guide.records() if row["type"] not in ASIDE),
     )
 
     def ask(query: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from bluerider.guide.index import Guide
 from bluerider.guide.query import Group, Query, inside, parse
+from bluerider.guide.vocabulary import ASIDE
 
 RANK = 10  # reciprocal rank fusion: 1 / (RANK + rank), Cormack, Clarke and Buettcher (2009)
 DEPTH = 100  # of each ranking
@@ -23,7 +24,6 @@ TRUSTED = 0.9  # what a record without one checked claim counts
 ROWS = 1000  # a guide of no more is looked through whole; of a larger one
 FEW = 300  # the most linked-to of each thing asked for
 BUDGET = 2000  # rows a term may match before it is looked for in names alone
-UNASKED = ("measurement",)  # found only where their type is asked for; a word's page shows them
 KNOWN = 0.34  # with less of the query known, there is no answer
 Scores = dict[int, float]
 
@@ -68,13 +68,13 @@ def search(
     embeddings. Raises InputError for no word at all.
     """
     query = parse(text, guide)
-    ranking = Ranking(guide, query, near or {})
+    ranking = Ranking(guide, query, near or {}, aside=bool(set(kinds) & set(ASIDE)))
     scores = ranking.fused() if near or query.known >= KNOWN or ranking.named else {}
     if not scores:
         return Answer(text, [], query.corrected)
     best = sorted(scores, key=lambda number: (-scores[number], number))[: 4 * DEPTH]
     types = dict(guide.ask(*inside("SELECT number, type FROM records WHERE number IN", best)))
-    wanted = [n for n in best if types[n] in kinds or not (kinds or types[n] in UNASKED)][:limit]
+    wanted = [n for n in best if types[n] in kinds or not (kinds or types[n] in ASIDE)][:limit]
     sql = "SELECT number, id, type, title, summary FROM records WHERE number IN"
     rows = {row[0]: row[1:] for row in guide.ask(*inside(sql, wanted))}
     hits = []
@@ -88,13 +88,16 @@ def search(
 class Ranking:
     """The rankings of one query."""
 
-    def __init__(self, guide: Guide, query: Query, near: Mapping[int, float]) -> None:
+    def __init__(
+        self, guide: Guide, query: Query, near: Mapping[int, float], *, aside: bool = False
+    ) -> None:
         self.guide = guide
         self.query = query
         self.near = near
         self.words: list[tuple[str, Scores]] = []  # what is asked for, and where it is
         self.shown: dict[int, str] = {}
-        count = guide.ask("SELECT max(number) FROM records")[0][0] or 1
+        self.tables = ("texts", "asides") if aside else ("texts",)
+        count = int(guide.ask("SELECT value FROM meta WHERE name = 'asked'")[0][0]) or 1
         self.most, self.rows = math.log1p(count), ROWS if count <= ROWS else FEW
         self.named = self._named()
         self.own, self.same = self._worded()
@@ -174,8 +177,11 @@ class Ranking:
             return {}
         if cheap:
             weights = ", ".join(map(str, WEIGHTS))
-            sql = f"SELECT rowid, -bm25(texts, {weights}) FROM texts WHERE texts MATCH ? LIMIT ?"
-            return dict(self.guide.ask(sql, (said, self.rows)))
+            found: Scores = {}
+            for table in self.tables:
+                sql = f"SELECT rowid, -bm25({table}, {weights}) FROM {table} WHERE {table} MATCH ?"
+                found |= dict(self.guide.ask(f"{sql} LIMIT ?", (said, self.rows)))
+            return found
         sql = "SELECT rowid FROM texts WHERE texts MATCH ? LIMIT ?"  # the most linked-to first
         rows = self.guide.ask(sql, (f"{{title aliases}} : ({said})", BUDGET))
         rows = rows or self.guide.ask(sql, (said, BUDGET))
@@ -191,7 +197,8 @@ class Ranking:
             " JOIN records b ON target = b.id WHERE a.number IN",
             best,
         )
-        links = self.guide.ask(sql, values)
+        shown, kinds = inside(f"{sql} AND b.type NOT IN", ASIDE)
+        links = self.guide.ask(shown, [*values, *kinds])
         degree: Scores = defaultdict(float)
         for origin, _ in links:
             degree[origin] += 1

@@ -19,6 +19,7 @@ TYPES = (
     "term",
     "measurement",
 )
+ASIDE = ("measurement",)  # made by a command, found where asked for: a word's page shows them
 DOMAINS = (
     "image",
     "text",

@@ -170,7 +170,13 @@ def test_measurements_are_found_where_asked_for_and_move_nothing_else(
     bare = Path(shutil.copytree(SHIPPED, tmp_path / "records"))
     shutil.rmtree(bare / "measurement")
     guide, without = (Guide([folder], tmp_path / "cache") for folder in (SHIPPED, bare))
-    for text in ("rim light", "weiches Licht", "how do I darken the background", "контровой свет", "pixel"):
+    for text in (
+        "rim light",
+        "weiches Licht",
+        "how do I darken the background",
+        "контровой свет",
+        "pixel",
+    ):
         hits, plain = search(guide, text).hits, search(without, text).hits
         assert hits == plain and hits, text
     measured = search(guide, "rim light", kinds=["measurement"]).hits

@@ -180,7 +180,8 @@ def test_the_table_shows_what_was_understood(folder: Path, capsys, monkeypatch) 
 
     monkeypatch.setenv("COLUMNS", "100")
     (folder / "x.pdf").write_bytes(b"")
-    show_subjects(learned(folder))
+    found = learned(folder)
+    show_subjects(found, [found.subjects[number].caption(shot) for number, shot in found.shots])
     out, err = capsys.readouterr()
     assert out.splitlines()[1].split() == ["0.png", "48x32", "16x16", "1", "a", "[V]", "thing", "0"]
     assert "warning: skipped: x.pdf" in err

@@ -55,7 +55,7 @@ def start(kind: "type[Run]", wanted: object, threads: int, *, dry_run: bool) -> 
     with progress_bar() as advance:
         run = kind(wanted, say, advance)  # type: ignore[arg-type]
     if run.first:
-        show_subjects(run.learned)
+        show_subjects(run.learned, run.shown())
         show_memory(run.forecast())
         say(f"{run.word}what trains of {run.files.name}: {', '.join(run.plan.trained)}")
     if dry_run:

@@ -1,5 +1,6 @@
 """What a training is about to learn from and what it will take, as tables on stdout."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bluerider.cli.painting import say
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 LONGEST = 12  # pictures shown of a subject; the rest is counted
 
 
-def show_subjects(learned: "SubjectSet") -> None:
+def show_subjects(learned: "SubjectSet", captions: Iterable[str]) -> None:
     """Every picture with its size, the size it is brought to and its caption; then warnings."""
     from rich.console import Console
     from rich.table import Table
@@ -20,17 +21,18 @@ def show_subjects(learned: "SubjectSet") -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("picture", "size", "becomes", "times", "caption"):
         table.add_column(title, overflow="fold", no_wrap=title in ("size", "becomes"))
+    told = iter(captions)
     for subject in learned.subjects:
         shots = subject.gathered.shots
         folder = f"{subject.gathered.place.name}/" if len(learned.subjects) > 1 else ""
-        for shot in shots[:LONGEST]:
+        for shot, caption in list(zip(shots, told, strict=False))[:LONGEST]:
             wide, high = learned.framing.shape(shot.width, shot.height)
             table.add_row(
                 printable(folder + shot.name),
                 f"{shot.width}x{shot.height}",
                 f"{wide}x{high}",
                 str(shot.repeats),
-                printable(subject.caption(shot)),
+                printable(caption),
             )
         if len(shots) > LONGEST:
             table.add_row(f"and {len(shots) - LONGEST} more", "", "", "", "")

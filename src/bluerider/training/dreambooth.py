@@ -1,5 +1,6 @@
 """DreamBooth (Ruiz et al. 2023): a model learns a subject from a few pictures, keeps its class."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,6 +125,15 @@ class Run(run.Run):
             caption if shot.caption else worded(caption, said)
             for shot, caption, said in zip(shots, school.captions, found, strict=True)
         ]
+
+    def shown(self) -> list[str]:
+        found = []
+        for caption in self.school.captions:
+            for number, word in enumerate(self.words, start=1):
+                place = f"[V{number}]" if len(self.words) > 1 else "[V]"
+                caption = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", place, caption)
+            found.append(caption)
+        return found
 
     def check(self) -> None:
         super().check()

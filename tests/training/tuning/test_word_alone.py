@@ -13,6 +13,7 @@ from safetensors import safe_open
 from torch import nn
 
 from bluerider.errors import InputError
+from bluerider.training.dreambooth import Lessons, Run
 from bluerider.training.tuning import teach
 from bluerider.training.tuning.describing import SAID, describe, worded
 from bluerider.training.tuning.encoding import imagined
@@ -186,3 +187,18 @@ def test_the_open_precision_goes_by_the_processor(
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
     train(tmp_path / "run", "steps=1", "precision=auto")
     assert f"precision: {used}" in (tmp_path / "run" / "config.yaml").read_text()
+
+
+def test_the_table_shows_the_descriptions_with_the_subjects_place(
+    pictures: Path, tmp_path: Path
+) -> None:
+    wanted = Lessons(
+        pictures=[pictures],
+        subjects=["a [V] disc"],
+        classes=["a disc"],
+        out=tmp_path / "run",
+        changes=["size=128"],
+        device="cpu",
+    )
+    shown = Run(wanted, lambda line: None, lambda done, word: None).shown()
+    assert shown[0] == "a [V] disc" and shown[2] == "a [V] disc on a light blue background"

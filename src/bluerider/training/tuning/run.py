@@ -102,6 +102,10 @@ class Run(ABC):
         """The words of every picture, those without any described by the model's own towers."""
         return self.school.captions
 
+    def shown(self) -> list[str]:
+        """The words of every picture, for people."""
+        return self.school.captions
+
     @abstractmethod
     def gather(self, framing: Framing) -> SubjectSet:
         """What there is to learn from. Raises InputError."""

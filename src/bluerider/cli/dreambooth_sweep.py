@@ -134,6 +134,7 @@ def sweep(
 def check_trials(trials: Sequence[Trial]) -> "Run":
     """Whether every run could begin, before any does; the first of them. Raises InputError."""
     from bluerider.training.dreambooth import Run
+    from bluerider.training.tuning.plan import FILED
 
     plans: dict[str, str] = {}
     runs = []
@@ -141,7 +142,7 @@ def check_trials(trials: Sequence[Trial]) -> "Run":
         for trial in trials:
             run = Run(trial.lessons, lambda line: None, advance)
             runs.append(run)
-            if any(run.plan.part(part).train != "lora" for part in run.plan.trained):
+            if any(run.plan.part(part).train not in FILED for part in run.plan.trained):
                 raise InputError("a sweep compares LoRAs; train=attention and full leave models")
             same = plans.setdefault(run.plan.to_yaml(), trial.point.name)
             if same != trial.point.name:

@@ -71,6 +71,12 @@ def test_runs_are_ranked_by_what_was_gained_less_what_was_lost(done: Path) -> No
     assert found["settings"] and found["subject"] == "a [V] disc"
 
 
+def test_a_word_that_learns_alone_is_compared_too(sweep: Sweep, tmp_path: Path) -> None:
+    settings = ("identifier=new", "identifier_rate=1e-3,1e-2", "prior.train=word", "steps=1")
+    assert sweep(tmp_path / "out", *settings) == 0
+    assert len(list((tmp_path / "out").rglob("lora.safetensors"))) == 2
+
+
 def test_one_sheet_shows_all_runs(done: Path) -> None:
     with Image.open(done / "sweep.png") as image:
         assert image.width > 7 * 48 and image.height > 3 * 48

@@ -15,6 +15,7 @@ from bluerider.errors import InputError
 PRESETS = Path(__file__).parents[1] / "presets"
 TABLES = ("models", "purposes")  # files there that are no presets
 MODES = ("off", "word", "lora", "attention", "full")
+FILED = ("word", "lora")  # of these, what is learned goes into a LoRA's file
 NEW = "new"  # the identifier that is learned
 LIVE = "live"  # the decoder is told what the prior makes of the words as it learns
 PARTS = ("prior", "decoder", "text_encoder")

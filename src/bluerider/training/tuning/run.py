@@ -29,7 +29,7 @@ from bluerider.training.tuning.forecast import Forecast, Forecaster
 from bluerider.training.tuning.ledger import Advance, Ledger, Trackers
 from bluerider.training.tuning.lessons import Lesson
 from bluerider.training.tuning.loop import fit
-from bluerider.training.tuning.plan import Plan, gathered
+from bluerider.training.tuning.plan import FILED, Plan, gathered
 from bluerider.training.tuning.samples import Samples
 from bluerider.training.tuning.school import HOMES, School
 from bluerider.training.tuning.tuner import Tuner, check_installed
@@ -345,7 +345,7 @@ class Run(ABC):
         """Write what was learned: one LoRA file, or the whole model where more trained."""
         about = {**self.about(), **self._origin()}
         modes = {self.plan.part(part).train for part in self.plan.trained}
-        if modes - {"lora", "word"} or self.school.widens:
+        if modes - set(FILED) or self.school.widens:
             path = self.wanted.out / "model"
             write_model(self.files, {HOMES[p]: net for p, net in nets.items()}, path)
             write_whole(path / "about.json", json.dumps(about, indent=1).encode())

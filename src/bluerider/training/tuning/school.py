@@ -19,7 +19,7 @@ from bluerider.training.framing import Framing
 from bluerider.training.subjects import SubjectSet
 from bluerider.training.tuning.backdrops import THING, Said, scene_drawn, worded
 from bluerider.training.tuning.cache import Frame
-from bluerider.training.tuning.plan import LIVE, NEW, PARTS, Plan
+from bluerider.training.tuning.plan import FILED, LIVE, NEW, PARTS, Plan
 from bluerider.weights.load import ModelFiles
 
 HOMES = {"prior": "prior", "decoder": "unet", "text_encoder": "text"}
@@ -64,7 +64,7 @@ class School:
             if part not in has:
                 raise InputError(f"{part}: {name} has none; it has {', '.join(has)}")
         modes = {self.plan.part(p).train for p in self.plan.trained}
-        if self.plan.spells and modes - {"lora", "word"}:
+        if self.plan.spells and modes - set(FILED):
             raise InputError(
                 f"identifier={NEW}: a new word goes into a LoRA's file; set train=lora, or choose "
                 "a word with identifier=WORD"

@@ -61,7 +61,7 @@ def computed_in(dtype: torch.dtype, device: torch.device) -> torch.dtype:
 
 def trained_in(device: torch.device) -> str:
     """The format of training's activations where `auto` is asked for: bfloat16 on CPUs with tiles
-    for it (AMX), where a step takes half as long; float32 anywhere else.
+    for it (AMX), where a step is a little faster; float32 anywhere else.
     """
     tiles = device.type == "cpu" and torch.cpu._is_amx_tile_supported()
     return "bfloat16" if tiles else "float32"

@@ -11,7 +11,9 @@ from diffusers import KandinskyV22Pipeline, KandinskyV22PriorPipeline
 import bluerider
 from bluerider import Pipeline
 from bluerider.evaluate.drawings import load_drawings
+from bluerider.images import digest
 from bluerider.pipeline import DECODER_NOISE, PRIOR_NOISE
+from bluerider.weights.store import recorded
 
 FOLDER = Path(bluerider.__file__).parent / "embedded" / "murnau"
 SEED, STEPS = 3, 4
@@ -19,6 +21,11 @@ SEED, STEPS = 3, 4
 
 def test_all_files_together_fit_64_mib() -> None:
     assert sum(f.stat().st_size for f in FOLDER.rglob("*") if f.is_file()) <= 64 * 2**20
+
+
+def test_every_file_is_the_one_that_its_list_names() -> None:
+    listed = recorded(FOLDER)
+    assert listed and not [f.path for f in listed if f.sha256 != digest(FOLDER / f.path)]
 
 
 def test_transformers_reads_the_same_ids_in_every_language() -> None:

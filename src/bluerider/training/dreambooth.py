@@ -160,18 +160,26 @@ class Run(run.Run):
             frames = class_frames(files, self.learned.framing, shapes)
             words = [word for word in words for _ in shapes]
             made = encoding.encode_pictures(school, frames, self.told("reading the class"))
-            if plan.decoder_condition == LIVE:  # what they were painted from
+            if plan.decoder_condition == LIVE and self._own_class is None:
+                # what they were painted from
                 made["embedding"] = list(encoding.usual(school, words, self.told("imagining")))
             rows["decoder"].add(words, len(shapes), frames, **made)
         return rows
+
+    @property
+    def _own_class(self) -> Path | None:
+        """The folder of the user's own class pictures."""
+        folder = self.wanted.class_pictures
+        is_own = folder and folder.is_dir() and not listed(folder) and any(folder.iterdir())
+        return folder if is_own else None
 
     def _class_files(
         self, prompts: tuple[str, ...], tell: Callable[[float], None]
     ) -> tuple[list[Path], list[str]]:
         """Pictures of the class and their words: the user's own, or painted by the base."""
         folder, count = self.wanted.class_pictures, self.plan.class_pictures
-        if folder and folder.is_dir() and not listed(folder) and any(folder.iterdir()):
-            shots = gather(folder).shots
+        if self._own_class is not None:
+            shots = gather(self._own_class).shots
             return [s.path for s in shots], [s.caption or prompts[0] for s in shots]
         weights = " ".join(identity(self.files.sources[p]) for p in self.files.sources)
         wanted = Wanted(prompts=prompts, count=count, weights=weights)

@@ -107,6 +107,23 @@ def test_the_decoder_is_told_the_answer_now_and_the_class_its_own() -> None:
     assert not told.requires_grad
 
 
+def test_class_pictures_of_ones_own_keep_their_embeddings(
+    train: Train, pictures: Path, tmp_path: Path
+) -> None:
+    def class_rows(number: int, *changes: str, **options: Any) -> torch.Tensor:
+        (folder := tmp_path / str(number)).mkdir()
+        rows = seen_rows(train, folder, *OWN, *changes, model="murnau", **options)
+        embedding = rows.all("embedding")
+        return embedding[[row for (row,) in rows.halves[1]]]
+
+    own = class_rows(0, class_pictures=pictures)
+    seen = class_rows(1, "decoder_condition=true", class_pictures=pictures)
+    assert torch.equal(own, seen)
+    painted = class_rows(2)
+    words = ["a disc", *gathered(family="kandinsky-2.2", model="murnau").kept][: len(painted)]
+    assert torch.equal(painted, imagined(open_model("murnau"), CPU, words, 1, 1.0, QUIET))
+
+
 def test_words_to_keep_are_listed_between_commas() -> None:
     plan = gathered(family="kandinsky-2.2", model="x", changes=["others=red apple, a cat,,key "])
     assert plan.kept == ["red apple", "a cat", "key"]

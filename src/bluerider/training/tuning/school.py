@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from bluerider.scenes.cutting import cut_plain
 from bluerider.scenes.painting import compose_scene
 from bluerider.scenes.scene import Scene
 from bluerider.training.framing import Framing
+from bluerider.training.gathering import Shot
 from bluerider.training.subjects import SubjectSet
 from bluerider.training.tuning.backdrops import THING, Said, scene_drawn, worded
 from bluerider.training.tuning.cache import Frame
@@ -109,22 +110,24 @@ class School:
                 drawn = framing.crop == "random" or framing.flip
                 key = [shot.sha256, *describe(framing), seed if drawn else 0]
                 found.append(Frame(key, partial(framed, shot.path, framing, seed)))
+            own = found[-self.plan.variants]
             found += [
-                Frame(
-                    [shot.sha256, framing.size, "backdrop", *sorted(said.items()), number],
-                    partial(moved, shot.path, framing, said, number),
-                )
-                for number, said in enumerate(self.backdrops(index))
+                backdrop(shot, framing.size, said, number) if said else own
+                for number, said in enumerate(self.backdrops[index])
             ]
         return found
 
-    def backdrops(self, index: int) -> list[Said]:
-        """What is said of a shot's backdrops; nothing where its background is not plain."""
-        count = self.plan.backdrops
-        if not count or not is_plain(self.learned.shots[index][1].path):
-            return [{}] * count
-        rng = np.random.default_rng((self.plan.seed, 2, index))
-        return [scene_drawn(rng) for _ in range(count)]
+    @cached_property
+    def backdrops(self) -> list[list[Said]]:
+        """What is said of each shot's backdrops; nothing where its background is not plain, and the
+        shot stands for them as it is.
+        """
+        count, found = self.plan.backdrops, []
+        for index, (_, shot) in enumerate(self.learned.shots):
+            plain = count and cut_plain(open_picture(shot.path).image) is not None
+            rng = np.random.default_rng((self.plan.seed, 2, index))
+            found.append([scene_drawn(rng) if plain else {} for _ in range(count)])
+        return found
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
@@ -137,7 +140,7 @@ class School:
         found = []
         for index, caption in enumerate(captions):
             found += [caption] * self.plan.variants
-            for said in self.backdrops(index):
+            for said in self.backdrops[index]:
                 found.append(worded(self.phrases[index], said) if said else caption)
         return found
 
@@ -147,20 +150,18 @@ def framed(path: Path, framing: Framing, seed: tuple[int, ...]) -> Image.Image:
     return framing.frame(open_picture(path).image, np.random.default_rng(seed))
 
 
-def moved(path: Path, framing: Framing, said: Said, number: int) -> Image.Image:
-    """A picture's subject elsewhere, as is said; the picture itself where nothing is."""
-    if not said:
-        return framing.frame(open_picture(path).image, np.random.default_rng(number))
+def backdrop(shot: Shot, size: int, said: Said, number: int) -> Frame:
+    """A shot's subject elsewhere, as is said."""
+    key = [shot.sha256, size, "backdrop", *sorted(said.items()), number]
+    return Frame(key, partial(moved, shot.path, size, said, number))
+
+
+def moved(path: Path, size: int, said: Said, number: int) -> Image.Image:
+    """The subject of a picture on one plain colour, in a scene; `number` draws the layout."""
     cut = cut_plain(open_picture(path).image)
     assert cut is not None
     scene = Scene(things=(THING,), **said)
-    return compose_scene(scene, {THING: cut}, framing.size, np.random.default_rng(number))
-
-
-@cache
-def is_plain(path: Path) -> bool:
-    """Whether a subject can be cut out of a picture."""
-    return cut_plain(open_picture(path).image) is not None
+    return compose_scene(scene, {THING: cut}, size, np.random.default_rng(number))
 
 
 def describe(framing: Framing) -> list[Any]:

@@ -49,7 +49,7 @@ class Rows:
             self.tensors.setdefault(name, []).extend(rows_of)
 
     def favour(self, first: int) -> None:
-        """Let the `first` rows of every picture of the last half be drawn half the time."""
+        """Let the `first` rows of every picture of the last half be drawn about half the time."""
         self.halves[-1] = [
             rows[:first] * max(1, len(rows) // first - 1) + rows[first:] for rows in self.halves[-1]
         ]

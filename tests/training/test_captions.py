@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from bluerider.scenes.names import is_kept_out, slipped, typed
 from bluerider.training.appearance import NONE
-from bluerider.training.captions import Captions, in_groups
+from bluerider.training.captions import (
+    ENGLISH,
+    HARDER,
+    WIDE,
+    WIDESPREAD,
+    Captions,
+    in_groups,
+    language_weights,
+)
 from tests.training.drawn import tiny_emoji
 
 
@@ -93,3 +101,13 @@ def test_groups_hold_every_row_once_in_the_order_told(rows: list[list[int]]) -> 
 
 def test_one_name_in_ten_is_kept_out() -> None:
     assert 0.08 < np.mean([is_kept_out("en", chr(0x1F300 + i)) for i in range(1000)]) < 0.12
+
+
+TONGUES = ["en", "de", "yo", "it"]
+
+
+def test_languages_share_the_names_and_hard_ones_have_more() -> None:
+    weights = dict(zip(TONGUES, language_weights(TONGUES), strict=True))
+    assert sum(weights.values()) == pytest.approx(1)
+    assert weights["yo"] == pytest.approx(HARDER * weights["it"])
+    assert weights["en"] / weights["de"] == pytest.approx(ENGLISH / (WIDE / len(WIDESPREAD)))

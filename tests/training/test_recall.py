@@ -46,6 +46,12 @@ def test_recall_is_the_whole_prior_after_training() -> None:
         assert torch.allclose(answer(net, text), recall(text), atol=2e-3)
 
 
+def test_recall_goes_on_where_it_stopped() -> None:
+    net, text = prior(), 0.4 * torch.randn(4, WIDTH)
+    before = Recall(net)(text)
+    assert torch.equal(Recall(net, anew=False)(text), before)
+
+
 @pytest.mark.parametrize("part", ["attn", "norm1"])
 def test_only_the_way_of_the_text_is_trained(part: str) -> None:
     net = Recall(prior()).prior

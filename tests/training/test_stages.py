@@ -14,7 +14,7 @@ from bluerider.pipeline import Pipeline
 from bluerider.training.emoji import EmojiSet
 from bluerider.training.recipe import STAGES, Recipe
 from bluerider.training.run import train
-from bluerider.training.stages import PREPARE, Workshop, export, export_net
+from bluerider.training.stages import PREPARE, Workshop, deepened, export, export_net
 from bluerider.training.stream import Stream
 from tests.training.drawn import tiny_emoji
 
@@ -38,7 +38,7 @@ stages:
   clip: {steps: 2, batch: 6, rate: 1.0e-3, longest: 16, told: 0.5, keywords: 0.2, pictures: 3,
          scenes: 0.5}
   prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5, keywords: 0.2}
-  recall: {steps: 2, batch: 6, rate: 1.0e-3, texts: 60, told: 0.5, keywords: 0.2, longest: 16}
+  recall: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, longest: 16}
   decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, variants: 3}
 """
 
@@ -112,6 +112,31 @@ def test_training_goes_on_from_exported_weights(trained: Workshop, tmp_path: Pat
     again.init = tmp_path / "model"
     ours, theirs = again.fresh("unet").state_dict(), trained.trained("unet").state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_deeper_text_tower_begins_as_the_one_it_was(trained: Workshop) -> None:
+    text = trained.trained("text")
+    deeper = deepened(text, 3)
+    ids = torch.tensor([[1, 9, 8, 3, 0], [1, 7, 3, 0, 0]])
+    assert len(deeper.layers) == 3
+    torch.testing.assert_close(deeper(ids).embedding, text(ids).embedding)
+
+
+def test_a_tower_that_is_deep_enough_stays(trained: Workshop) -> None:
+    text = trained.trained("text")
+    assert deepened(text, 1) is text
+
+
+def test_recall_goes_on_from_exported_weights(trained: Workshop, tmp_path: Path) -> None:
+    export(trained, tmp_path / "model", torch.float32)
+    again = workshop(trained.recipe.changed("recall", ["rate=0"]), trained.emoji, tmp_path)
+    again.init = tmp_path / "model"
+    (tmp_path / "tokenizer").symlink_to(trained.out / "tokenizer")
+    again.run("recall", lambda text: None)
+    for name in ("text", "prior"):
+        ours, theirs = (shop.trained(name).state_dict() for shop in (again, trained))
+        for key, tensor in theirs.items():
+            torch.testing.assert_close(ours[key], tensor)
 
 
 def test_the_image_tower_rests_where_a_batch_shows_no_pictures(

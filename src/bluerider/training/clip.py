@@ -18,6 +18,7 @@ from bluerider.training.stream import Stream
 
 GROUPS = 4  # of texts by length
 CODE, SCENE = 0.05, 2.0  # weights of the squared errors of codes and of traits
+SECOND = 3.0  # weight of the choice of a second thing, which few texts have
 
 
 class Met(NamedTuple):
@@ -57,7 +58,8 @@ def chosen(
     appearance: Appearance, embedding: Tensor, first: Tensor, second: Tensor, sharpness: Tensor
 ) -> tuple[Tensor, Tensor]:
     """How badly the first and second thing (B,) are told from all drawings by their codes' distance
-    (mean cross-entropy), and whether the first (B,) is the nearest.
+    (cross-entropy, the second's times `SECOND`, mean over all), and whether the first (B,) is the
+    nearest.
     """
     code, beside, _ = appearance.parts(embedding)
     logits = -sharpness * appearance.far(code, appearance.codes)
@@ -66,7 +68,7 @@ def chosen(
     both = second != NONE
     if both.any():
         others = -sharpness * appearance.far(beside[both], appearance.codes)
-        missed = missed + both.float().mean() * F.cross_entropy(others, second[both])
+        missed = missed + SECOND * both.float().mean() * F.cross_entropy(others, second[both])
     return missed, (logits.argmax(dim=1) == first)[there]
 
 

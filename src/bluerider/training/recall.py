@@ -1,8 +1,9 @@
 """Stage `recall`: the prior learns by heart which picture each text's embedding means.
 
 A text's embedding stands nearest to the code it means, yet far from it, and a decoder paints what
-lies at the place it is given. Only the way from the text's embedding to the answer is trained here,
-which spares the other tokens and all attention but the first.
+lies at the place it is given. Of the prior, only the way from the text's embedding to the answer is
+trained here, which spares the other tokens and all attention but the first; the text tower learns
+along, so that both remember as one.
 """
 
 from typing import NamedTuple
@@ -11,21 +12,35 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bluerider.nets.clip import TextTower
 from bluerider.nets.prior import Prior
-from bluerider.training.appearance import TRAITS
-from bluerider.training.stage import Settings, Stage
+from bluerider.tokenizers import Tokenizer
+from bluerider.training.appearance import NONE, TRAITS, Appearance
+from bluerider.training.captions import Captions, cut_rows, in_groups
+from bluerider.training.clip import GROUPS, apart, chosen
+from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 
 LOUD = 20.0  # length of what marks the text's embedding and the query; embeddings are about 6 long
 SHARP = 20.0  # of the query's attention to the text's embedding
 TRAIT = 4.0  # weight of a trait's squared error; a number of a code has 1
+SHARPNESS = 0.5  # of the text's choice among drawings, at first
+SILENT = 50  # one text in so many is empty
 
 
-class Recalled(NamedTuple):
-    """Text embeddings and the image embeddings they mean."""
+class Reminder(NamedTuple):
+    """Texts, and what each means."""
 
-    text: Tensor  # (B, D)
-    wanted: Tensor  # (B, D)
+    ids: list[Tensor]  # (B, S) in groups by length
+    first: Tensor  # (B,) row of the drawing; NONE where there are no words
+    second: Tensor  # (B,) of a second one, NONE without
+    traits: Tensor  # (B, TRAITS)
+
+
+def loud_of(prior: Prior) -> Tensor:
+    """The two directions (2, width), the same for every prior of one width."""
+    drawn = torch.randn(prior.query.shape[-1], 2, generator=torch.Generator().manual_seed(0))
+    return torch.linalg.qr(drawn - drawn.mean(0))[0].T
 
 
 def begin_as_echo(prior: Prior) -> Tensor:
@@ -37,8 +52,7 @@ def begin_as_echo(prior: Prior) -> Tensor:
     (2, width). Lost is what lies in them and in the mean.
     """
     width, given = prior.query.shape[-1], prior.config.embed_dim
-    drawn = torch.randn(width, 2, generator=torch.Generator().manual_seed(0))
-    loud = torch.linalg.qr(drawn - drawn.mean(0))[0].T  # (2, width)
+    loud = loud_of(prior)
     same = torch.eye(width)
     rest = (same - loud.T @ loud - 1 / width) * LOUD / width**0.5
     each = torch.zeros(width)
@@ -77,10 +91,11 @@ class Recall(nn.Module):
 
     loud: Tensor  # (2, width)
 
-    def __init__(self, prior: Prior) -> None:
+    def __init__(self, prior: Prior, *, anew: bool = True) -> None:
         super().__init__()
         self.prior = prior
-        self.register_buffer("loud", LOUD * begin_as_echo(prior), persistent=False)
+        loud = begin_as_echo(prior) if anew else loud_of(prior)
+        self.register_buffer("loud", LOUD * loud, persistent=False)
         prior.requires_grad_(False)
         for block in prior.blocks:
             block.norm2.requires_grad_(True)
@@ -99,25 +114,69 @@ class Recall(nn.Module):
         return prior.restore(prior.proj_out(prior.norm_out(x)))
 
 
+class Reading(nn.Module):
+    """A text tower that reads texts in groups by length."""
+
+    def __init__(self, text: TextTower) -> None:
+        super().__init__()
+        self.text = text
+
+    def forward(self, *ids: Tensor) -> Tensor:
+        """Embeddings (B, D) of all texts."""
+        return torch.cat([self.text(group).embedding for group in ids])
+
+
+class Memory(nn.Module):
+    """Reading and recall as one module, and how sharply the text chooses among the drawings."""
+
+    def __init__(self, text: TextTower, recall: Recall) -> None:
+        super().__init__()
+        self.reading, self.recall = Reading(text), recall
+        self.sharpness = nn.Parameter(torch.tensor(SHARPNESS).log())
+
+
 class RecallStage(Stage):
-    """Squared error of codes and traits; the text tower stays as it is."""
+    """Squared error of the answer's codes and traits; the text's embedding goes on choosing among
+    the drawings as in stage `clip`.
+    """
 
-    def __init__(self, prior: Prior, settings: Settings) -> None:
-        super().__init__(Recall(prior), settings)
+    def __init__(
+        self, text: TextTower, recall: Recall, appearance: Appearance, settings: Settings
+    ) -> None:
+        super().__init__(Memory(text, recall), settings)
+        self.appearance = Appearance(appearance.codes, appearance.second)
 
-    def training_step(self, batch: Recalled, index: int) -> Tensor:
-        error = (self.net(batch.text) - batch.wanted).square()
+    def training_step(self, batch: Reminder, index: int) -> Tensor:
+        words = half(self.net.reading, self.dtype_, *batch.ids).float()
+        answer = self.net.recall(words)
+        told = batch.first != NONE
+        wanted = self.appearance.embed(batch.first.clamp(min=0), batch.second, batch.traits)
+        wanted = torch.where(told[:, None], wanted, self.appearance.nothing())
+        error = (answer - wanted).square()
         code, traits = error[:, :-TRAITS].sum(1).mean(), error[:, -TRAITS:].sum(1).mean()
-        self.log_dict({"code": code.detach(), "traits": traits.detach()})
-        return code + TRAIT * traits
+        sharpness = self.net.sharpness.exp().clamp(max=50.0)
+        find, right = chosen(self.appearance, words, batch.first, batch.second, sharpness)
+        read = apart(self.appearance, words[told], wanted[told])
+        self.log_dict({"code": code, "traits": traits, "find": find, "right": right.float().mean()})
+        return code + TRAIT * traits + find + read
 
 
-class Memories(Stream[Recalled]):
-    """Batches for the `recall` stage from cached embeddings (N, D) of texts and what they mean."""
+class Reminders(Stream[Reminder]):
+    """Batches for the `recall` stage; one text in fifty is empty and means nothing at all."""
 
-    def __init__(self, text: Tensor, wanted: Tensor, *, batch: int, seed: int) -> None:
-        self.text, self.wanted, self.size, self.seed = text, wanted, batch, seed
+    def __init__(
+        self, captions: Captions, tokenizer: Tokenizer, *, batch: int, longest: int, seed: int
+    ) -> None:
+        self.captions, self.tokenizer = captions, tokenizer
+        self.size, self.longest, self.seed = batch, longest, seed
 
-    def draw(self, rng: np.random.Generator) -> Recalled:
-        chosen = torch.from_numpy(rng.integers(len(self.text), size=self.size))
-        return Recalled(self.text[chosen], self.wanted[chosen])
+    def draw(self, rng: np.random.Generator) -> Reminder:
+        told = self.captions.draw(rng, self.size)
+        silent = rng.random(self.size) < 1 / SILENT
+        texts = ["" if mute else text for mute, text in zip(silent, told.texts, strict=True)]
+        ids, order = in_groups(
+            cut_rows(self.tokenizer, texts, self.longest), self.tokenizer.pad, GROUPS
+        )
+        nobody = torch.from_numpy(silent)
+        first, second = (torch.where(nobody, NONE, row)[order] for row in told[1:3])
+        return Reminder(ids, first, second, told.traits[order])

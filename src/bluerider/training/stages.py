@@ -1,7 +1,7 @@
 """The six stages that make a model of Kandinsky 2.2's kind, and the export of what they leave."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from bluerider.diffusion.schedule import Schedule
 from bluerider.errors import InputError
@@ -23,7 +23,7 @@ from bluerider.scenes.reading import texts_read
 from bluerider.scenes.wording import languages, said
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, SIDE, TRAITS, Appearance
-from bluerider.training.captions import Captions, cut_rows, pad_rows
+from bluerider.training.captions import Captions
 from bluerider.training.emoji import EmojiSet, load_emoji
 from bluerider.training.pictures import Crops, Sights, on_white, rgba
 from bluerider.training.recipe import Recipe
@@ -32,12 +32,12 @@ from bluerider.training.stage import Stage
 from bluerider.training.stream import Stream
 
 MAKES = {
-    "text": ("prior", "text."),
-    "image": ("clip", "vision."),
-    "autoencoder": ("autoencoder", "autoencoder."),
-    "prior": ("recall", "prior."),
-    "unet": ("decoder", "unet."),
-    "conditioner": ("decoder", "conditioner."),
+    "text": ("recall", "text"),
+    "image": ("clip", "vision"),
+    "autoencoder": ("autoencoder", "autoencoder"),
+    "prior": ("recall", "prior"),
+    "unet": ("decoder", "unet"),
+    "conditioner": ("decoder", "conditioner"),
 }
 KINDS: dict[str, Any] = {
     "text": TextTower,
@@ -49,7 +49,6 @@ KINDS: dict[str, Any] = {
 }
 MEASURED = 8192  # texts whose embeddings give the prior's statistics
 OFTEN = 20  # times the words of scenes count, in which hundreds of names are told
-SILENT = 50  # one text in so many is empty
 FLAT = 1e-4  # deviation of a number that never changes
 
 
@@ -96,16 +95,18 @@ class Workshop:
 
         loaded = open_model(self.init).load("unet" if name == "conditioner" else name)
         loaded = loaded[name == "conditioner"] if isinstance(loaded, tuple) else loaded
+        if name == "text":
+            loaded = deepened(loaded, self.recipe.nets[name].layers)
         if loaded.config != self.recipe.nets[name]:
             raise InputError(f"{self.init}: its {name} has another shape than the recipe's")
         return loaded.float().requires_grad_(True).train()
 
     def trained(self, name: str, stage: str | None = None) -> Any:
         """A network as its stage (or an earlier one that held it) left it."""
-        made, prefix = MAKES[name]
+        made, module = MAKES[name]
         state = load_file(self.need(stage or made) / "net.safetensors")
         net = KINDS[name](self.recipe.nets[name])
-        net.load_state_dict({k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)})
+        net.load_state_dict(inside(state, module))
         return net.eval()
 
     def schedule(self, name: str) -> Schedule:
@@ -119,6 +120,25 @@ class Workshop:
         torch.manual_seed(self.recipe.settings(name).seed)
         stage, stream = PREPARE[name](self)
         train(stage, stream, self.out / name, say=say, accelerator=self.accelerator)
+
+
+def inside(state: dict[str, Tensor], module: str) -> dict[str, Tensor]:
+    """The weights of one module, by their names in it, wherever a stage holds it."""
+    paths = [(key.split("."), tensor) for key, tensor in state.items()]
+    return {".".join(p[p.index(module) + 1 :]): t for p, t in paths if module in p}
+
+
+def deepened(text: TextTower, layers: int) -> TextTower:
+    """The same tower with `layers` layers, if it has fewer: the new ones add nothing at first."""
+    if text.config.layers >= layers:
+        return text
+    deeper = TextTower(replace(text.config, layers=layers))
+    for layer in deeper.layers[text.config.layers :]:
+        for last in (layer.attn.out, layer.mlp.out):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+    deeper.load_state_dict(text.state_dict(), strict=False)
+    return deeper
 
 
 def make_tokenizer(shop: Workshop, say: Say) -> None:
@@ -224,14 +244,22 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
 
 def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
-    """Cached embeddings of many texts and of what they mean."""
-    from bluerider.training.recall import Memories, RecallStage
+    """Texts in many languages and what they mean."""
+    from bluerider.training.recall import Recall, RecallStage, Reminders
 
     extra, settings = shop.recipe.stages["recall"], shop.recipe.settings("recall")
-    stage = RecallStage(shop.trained("prior", "prior").train(), settings)
-    given = {name: extra[name] for name in ("told", "keywords", "longest")}
-    read = read_texts(shop, extra["texts"], **given)
-    return stage, Memories(*read, batch=settings.batch, seed=settings.seed)
+    anew = shop.init is None
+    text = shop.trained("text", "prior") if anew else shop.fresh("text")
+    prior = shop.trained("prior", "prior") if anew else shop.fresh("prior")
+    recall = Recall(prior.train(), anew=anew)
+    stage = RecallStage(text.train(), recall, shop.appearance, settings)
+    return stage, Reminders(
+        Captions(shop.emoji, extra["told"], extra["keywords"]),
+        shop.tokenizer,
+        batch=settings.batch,
+        longest=extra["longest"],
+        seed=settings.seed,
+    )
 
 
 PREPARE: dict[str, Callable[[Workshop], tuple[Stage, Stream[Any]]]] = {
@@ -276,29 +304,6 @@ def encoded(shop: Workshop, scenes: int) -> tuple[Tensor, Tensor]:
             save_file(found, part)
     found = load_file(kept)
     return found["latents"], found["embeddings"]
-
-
-def read_texts(
-    shop: Workshop, count: int, *, told: float, keywords: float, longest: int
-) -> tuple[Tensor, Tensor]:
-    """What the text tower makes (N, D) of drawn texts, and the embeddings (N, D) they mean; one in
-    fifty is empty and means nothing in particular.
-    """
-    text, tokenizer = shop.trained("text"), shop.tokenizer
-    rng = np.random.default_rng(3)
-    drawn = Captions(shop.emoji, told, keywords).draw(rng, count)
-    mute = rng.random(count) < 1 / SILENT
-    texts = ["" if silent else words for silent, words in zip(mute, drawn.texts, strict=True)]
-    rows = cut_rows(tokenizer, texts, longest)
-    order = sorted(range(count), key=lambda i: len(rows[i]))
-    read = torch.empty(count, shop.appearance.width)
-    with torch.no_grad():
-        for start in range(0, count, 512):
-            part = order[start : start + 512]
-            read[part] = text(pad_rows([rows[i] for i in part], tokenizer.pad)).embedding
-    wanted = shop.appearance.embed(drawn.first, drawn.second, drawn.traits)
-    wanted[torch.from_numpy(mute)] = shop.appearance.nothing()
-    return read, wanted
 
 
 def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) -> None:

@@ -154,11 +154,14 @@ class RecallStage(Stage):
         wanted = torch.where(told[:, None], wanted, self.appearance.nothing())
         error = (answer - wanted).square()
         code, traits = error[:, :-TRAITS].sum(1).mean(), error[:, -TRAITS:].sum(1).mean()
+        self.log_dict({"code": code.detach(), "traits": traits.detach()})
+        loss = code + TRAIT * traits
+        if not told.any():
+            return loss
         sharpness = self.net.sharpness.exp().clamp(max=50.0)
         find, right = chosen(self.appearance, words, batch.first, batch.second, sharpness)
-        read = apart(self.appearance, words[told], wanted[told])
-        self.log_dict({"code": code, "traits": traits, "find": find, "right": right.float().mean()})
-        return code + TRAIT * traits + find + read
+        self.log_dict({"find": find.detach(), "right": right.float().mean()})
+        return loss + find + apart(self.appearance, words[told], wanted[told])
 
 
 class Reminders(Stream[Reminder]):

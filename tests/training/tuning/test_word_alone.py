@@ -13,6 +13,7 @@ from safetensors import safe_open
 from torch import nn
 
 from bluerider.errors import InputError
+from bluerider.scenes.scene import BACKGROUNDS
 from bluerider.training.dreambooth import Lessons, Run
 from bluerider.training.tuning import teach
 from bluerider.training.tuning.describing import SAID, describe, worded
@@ -32,6 +33,16 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def murnau(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"out": tmp_path_factory.mktemp("murnau") / "run"}
+
+
+@pytest.fixture
+def on_blue(pictures: Path, tmp_path: Path) -> Path:
+    """The pictures, the third of them on one of the colours that murnau has words for."""
+    folder = Path(shutil.copytree(pictures, tmp_path / "set"))
+    pixels = np.array(Image.open(folder / "2.png"))
+    pixels[(pixels == pixels[0, 0]).all(axis=2)] = BACKGROUNDS["light_blue"]
+    Image.fromarray(pixels).save(folder / "2.png")
+    return folder
 
 
 @pytest.fixture
@@ -68,11 +79,10 @@ def test_a_run_with_the_decoder_told_live_resumes_in_the_same_bits(
 
 
 def test_pictures_are_described_and_captions_of_ones_own_stand(
-    train: Train, pictures: Path, tmp_path: Path
+    train: Train, on_blue: Path, tmp_path: Path
 ) -> None:
-    folder = Path(shutil.copytree(pictures, tmp_path / "set"))
-    (folder / "1.txt").write_text("a [V] disc of mine")
-    train(tmp_path / "run", *OWN, "steps=1", model="murnau", pictures=folder)
+    (on_blue / "1.txt").write_text("a [V] disc of mine")
+    train(tmp_path / "run", *OWN, "steps=1", model="murnau", pictures=on_blue)
     said = [one["caption"] for one in json.loads((tmp_path / "run" / "data.json").read_text())]
     word = said[0].split()[1]
     assert said[0].startswith(f"a {word} disc") and "background" not in said[0]  # on white
@@ -207,10 +217,10 @@ def test_the_open_precision_goes_by_the_processor(
 
 
 def test_the_table_shows_the_descriptions_with_the_subjects_place(
-    pictures: Path, tmp_path: Path
+    on_blue: Path, tmp_path: Path
 ) -> None:
     wanted = Lessons(
-        pictures=[pictures],
+        pictures=[on_blue],
         subjects=["a [V] disc"],
         classes=["a disc"],
         out=tmp_path / "run",

@@ -87,7 +87,9 @@ def put(layer: nn.Linear, weight: Tensor, bias: Tensor | None = None) -> None:
 
 
 class Recall(nn.Module):
-    """The way from the text's embedding to the answer, through a prior that began as an echo."""
+    """The way from the text's embedding to the answer, through a prior that began as an echo: here
+    if `anew`, else in the run before.
+    """
 
     loud: Tensor  # (2, width)
 

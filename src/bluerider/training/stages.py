@@ -289,15 +289,13 @@ def encoded(shop: Workshop, scenes: int) -> tuple[Tensor, Tensor]:
         motifs = [sights.motifs.draw(rng) for _ in range(scenes)]
         rows = torch.arange(len(sights.drawings))
         none, bare = torch.full_like(rows, NONE), torch.zeros(len(rows), TRAITS)
-        parts = [on_white(sights.drawings)]
         embeddings = [shop.appearance.embed(rows, none, bare)]
-        latents = []
-        for start in range(0, scenes, 256):
-            seen = sights.paint(motifs[start : start + 256])
-            parts.append(seen.picture)
-            embeddings.append(shop.appearance.embed(seen.first, seen.second, seen.traits))
         with torch.no_grad():
-            latents = [in_parts(autoencoder.encode, pictures) for pictures in parts]
+            latents = [in_parts(autoencoder.encode, on_white(sights.drawings))]
+            for start in range(0, scenes, 256):
+                seen = sights.paint(motifs[start : start + 256])
+                latents.append(in_parts(autoencoder.encode, seen.picture))
+                embeddings.append(shop.appearance.embed(seen.first, seen.second, seen.traits))
         kept.parent.mkdir(parents=True, exist_ok=True)
         found = {"latents": torch.cat(latents), "embeddings": torch.cat(embeddings)}
         with beside(kept) as part:

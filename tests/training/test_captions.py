@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluerider.scenes.names import is_kept_out, slipped, typed
+from bluerider.scenes.scene import Scene
 from bluerider.training.appearance import NONE
 from bluerider.training.captions import (
     ENGLISH,
@@ -15,6 +16,7 @@ from bluerider.training.captions import (
     WIDESPREAD,
     Captions,
     in_groups,
+    in_words,
     language_weights,
 )
 from tests.training.drawn import tiny_emoji
@@ -63,6 +65,23 @@ def test_keywords_point_at_their_drawing_and_never_hold_its_name() -> None:
 def test_scenes_make_up_their_part(captions: Captions) -> None:
     told = captions.draw(np.random.default_rng(0), 400)
     assert 150 < int(told.traits.any(dim=1).sum()) < 250
+
+
+def test_english_scenes_of_single_things_get_articles(captions: Captions) -> None:
+    rng, found = np.random.default_rng(2), []
+    for _ in range(600):
+        text, _, second, traits = captions.scene(rng)
+        if "thing" in text.lower():  # English
+            found.append((text.startswith(("a ", "an ")), second != NONE, traits[9:11].any()))
+    with_article = {(two, count) for article, two, count in found if article}
+    assert with_article == {(False, False), (True, False)}
+    assert 0.15 < np.mean([article for article, _, _ in found]) < 0.4
+
+
+def test_both_of_a_pair_get_their_article() -> None:
+    scene = Scene(things=("🐈", "🍎"), relation="left_of")
+    text = in_words(scene, {"🐈": "cat", "🍎": "apple"}, "en", 0, articles=True)
+    assert text == "a cat left of an apple"
 
 
 def test_only_scenes_of_two_have_a_second_thing(captions: Captions) -> None:

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bluerider.config import VisionConfig
-from bluerider.scenes.names import is_kept_out, typed
+from bluerider.scenes.names import articled, is_kept_out, typed
+from bluerider.scenes.scene import Scene
 from bluerider.scenes.wording import languages as scene_languages
 from bluerider.scenes.wording import render
 from bluerider.tokenizers import Tokenizer
@@ -23,8 +24,11 @@ from bluerider.training.motifs import Motifs
 WIDESPREAD = tuple("zh hi es fr ar bn pt ru ur id de ja sw mr te tr ta vi ko".split())
 ENGLISH, WIDE = 0.05, 0.22  # of all names; the others share the rest
 # of them, those whose names were learned worst are drawn more often
-HARD = frozenset("ak cy dsb et fi ga gd ha he hu is lv mn sd so sq tk to yo zu".split())
-HARDER = 1.6
+HARD = frozenset(
+    "ak cy dsb et eu fi ga gd ha he hu ig is lt lv mn ps sd so sq tk to uz yo zu".split()
+)
+HARDER = 1.8
+ARTICLES = 0.3  # of English scenes: "a dog on a red background"
 
 
 class Told(NamedTuple):
@@ -111,11 +115,24 @@ class Captions:
         english = rng.random() < 0.25 and "en" in self.telling
         lang = "en" if english else self.telling[int(rng.integers(len(self.telling)))]
         motif = self.motifs.draw(rng, self.rows[lang])
-        names = {self.motifs.emoji[motif.first]: self.names[lang][motif.first]}
-        if motif.second != NONE:
-            names[self.motifs.emoji[motif.second]] = self.names[lang][motif.second]
-        text = render(motif.scene, names, lang, int(rng.integers(12)))
+        emoji, rows = self.motifs.emoji, (motif.first, motif.second)
+        names = {emoji[row]: self.names[lang][row] for row in rows if row != NONE}
+        articles = lang == "en" and motif.scene.count == 1 and rng.random() < ARTICLES
+        text = in_words(motif.scene, names, lang, int(rng.integers(12)), articles=articles)
         return text, motif.first, motif.second, motif.traits
+
+
+def in_words(
+    scene: Scene, names: dict[str, str], lang: str, variant: int, *, articles: bool
+) -> str:
+    """A scene's words; with `articles`, which are English, before each of two things, or before all
+    that is said of one.
+    """
+    if articles and len(names) > 1:
+        each = {emoji: articled(name) for emoji, name in names.items()}
+        return render(scene, each, lang, variant)
+    text = render(scene, names, lang, variant)
+    return articled(text) if articles else text
 
 
 def keywords_of(emoji: EmojiSet, lang: str, seen: list[str]) -> list[tuple[int, list[str]]]:

@@ -13,17 +13,17 @@ from bluerider.scenes.painting import compose_scene, layout
 from bluerider.scenes.scene import KINDS, Scene, is_held_out
 from bluerider.training.appearance import NONE, traits_of
 
-# How often each kind is drawn, pairs most, for the second of two is what is learned last; `spot`:
-# a place on a coloured background.
+# How often each kind is drawn: most what is asked for most, and pairs and looks, which are learned
+# last; `spot`: a place on a coloured background.
 SHARES = {
-    "background": 0.18,
-    "spot": 0.06,
+    "background": 0.30,
+    "spot": 0.05,
     "size": 0.05,
     "place": 0.12,
-    "and": 0.07,
-    "relation": 0.35,
-    "count": 0.07,
-    "look": 0.10,
+    "and": 0.04,
+    "relation": 0.19,
+    "count": 0.05,
+    "look": 0.20,
 }
 BESIDE = ("left_of", "right_of", None)  # side by side, not one above the other
 COLOURED = 0.3  # of pairs, counts and looks, on a coloured background

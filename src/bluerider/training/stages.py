@@ -283,18 +283,24 @@ def encoded(shop: Workshop, scenes: int) -> tuple[Tensor, Tensor]:
     """
     kept = shop.out / "decoder" / f"latents-{scenes}.safetensors"
     if not kept.is_file():
-        autoencoder = shop.trained("autoencoder")
+        dtype = getattr(torch, shop.recipe.settings("decoder").precision)
+        autoencoder = shop.trained("autoencoder").to(dtype, memory_format=torch.channels_last)
         sights = Sights(shop.emoji, 128, batch=0, scenes=1.0)
         rng = np.random.default_rng(0)
         motifs = [sights.motifs.draw(rng) for _ in range(scenes)]
         rows = torch.arange(len(sights.drawings))
         none, bare = torch.full_like(rows, NONE), torch.zeros(len(rows), TRAITS)
         embeddings = [shop.appearance.embed(rows, none, bare)]
+
+        def encode(pictures: Tensor) -> Tensor:
+            shown = pictures.to(dtype, memory_format=torch.channels_last)
+            return autoencoder.encode(shown).float().contiguous()
+
         with torch.no_grad():
-            latents = [in_parts(autoencoder.encode, on_white(sights.drawings))]
+            latents = [in_parts(encode, on_white(sights.drawings))]
             for start in range(0, scenes, 256):
                 seen = sights.paint(motifs[start : start + 256])
-                latents.append(in_parts(autoencoder.encode, seen.picture))
+                latents.append(in_parts(encode, seen.picture))
                 embeddings.append(shop.appearance.embed(seen.first, seen.second, seen.traits))
         kept.parent.mkdir(parents=True, exist_ok=True)
         found = {"latents": torch.cat(latents), "embeddings": torch.cat(embeddings)}

@@ -60,11 +60,12 @@ def computed_in(dtype: torch.dtype, device: torch.device) -> torch.dtype:
 
 
 def trained_in(device: torch.device) -> str:
-    """The format of training's activations where `auto` is asked for: bfloat16 on CPUs with tiles
-    for it (AMX), where a step is a little faster; float32 anywhere else.
+    """The format of training's activations where `auto` is asked for: bfloat16 on CPUs with
+    instructions for it (AVX-512 BF16, which those with AMX have too), where a step is quicker;
+    float32 anywhere else.
     """
-    tiles = device.type == "cpu" and torch.cpu._is_amx_tile_supported()
-    return "bfloat16" if tiles else "float32"
+    quick = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return "bfloat16" if quick else "float32"
 
 
 def give_back() -> None:

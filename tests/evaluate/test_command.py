@@ -15,7 +15,7 @@ from PIL import Image
 from bluerider.catalog import MURNAU
 from bluerider.cli.main import main
 from bluerider.evaluate.drawings import Drawings, load_drawings, save_drawings
-from bluerider.evaluate.unread import choose_typed
+from bluerider.evaluate.unread import choose_spelled
 from bluerider.request import Result
 
 Run = Callable[..., tuple[int, str, str]]
@@ -137,7 +137,9 @@ def test_names_kept_out_have_a_folder_of_their_own(words: Run, painter: type[Kno
 
 
 def test_every_spelling_is_a_row(words: Run, painter: type[Knowing]) -> None:
-    painter.typed = {word.prompt: word.target for word in choose_typed(painter.drawings, 2)}
+    painter.typed = {
+        word.prompt: word.target for word in choose_spelled(painter.drawings, "typed", 2)
+    }
     code, out, _ = words("--subset", "2", "--names", "typed")
     assert code == 0
     first = [line.split("  ")[0] for line in out.splitlines()]

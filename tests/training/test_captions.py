@@ -12,12 +12,13 @@ from bluerider.training.appearance import NONE
 from bluerider.training.captions import (
     ENGLISH,
     HARDER,
+    SIGNS,
     WIDE,
     WIDESPREAD,
     Captions,
     in_groups,
-    in_words,
     language_weights,
+    with_articles,
 )
 from tests.training.drawn import tiny_emoji
 
@@ -78,9 +79,24 @@ def test_english_scenes_of_single_things_get_articles(captions: Captions) -> Non
     assert 0.15 < np.mean([article for article, _, _ in found]) < 0.4
 
 
+def test_english_texts_about_one_thing_get_asides(captions: Captions) -> None:
+    told = captions.draw(np.random.default_rng(3), 3000)
+    about = [
+        (t, r) for t, r in zip(told.texts, told.first.tolist(), strict=True) if "photo of" in t
+    ]
+    assert len(about) > 5
+    assert all(captions.motifs.emoji[row] in text for text, row in about)
+
+
+def test_signs_stand_beside_a_part_of_all_texts(captions: Captions) -> None:
+    texts = captions.draw(np.random.default_rng(4), 3000).texts
+    marked = sum(text.endswith(("!", "?", "...", ")", "]", "--")) for text in texts)
+    assert 0.01 < marked / len(texts) < 2 * SIGNS
+
+
 def test_both_of_a_pair_get_their_article() -> None:
     scene = Scene(things=("🐈", "🍎"), relation="left_of")
-    text = in_words(scene, {"🐈": "cat", "🍎": "apple"}, "en", 0, articles=True)
+    text = with_articles(scene, {"🐈": "cat", "🍎": "apple"}, 0)
     assert text == "a cat left of an apple"
 
 

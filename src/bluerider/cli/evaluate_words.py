@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from bluerider.evaluate.words import Report, Word
 
 COLUMNS = ("n", "top-1 %", "95 %", "top-5 %", "95 %")
-NAMES = ("all", "kept-out", "typed")
+NAMES = ("all", "kept-out", "typed", "asides")
+SPELLED = ("typed", "asides")  # English names, a row for each way of writing them
 
 
 def evaluate_words(
@@ -37,7 +38,7 @@ def evaluate_words(
         option("Names a language or spelling (all in English, 100 in every other).", "N"),
     ] = None,
     names: Annotated[
-        str, option("all, kept-out (no training reads them) or typed (all).", "WHICH")
+        str, option("all, kept-out (no training reads them), typed or asides (all).", "WHICH")
     ] = "all",
 ) -> None:
     """Paint names and look up which drawing each picture is nearest to, at 32 x 32.
@@ -45,8 +46,10 @@ def evaluate_words(
     top-1: the drawing asked for is the nearest of all; top-5: fewer than five are nearer. Drawings
     as near as the one asked for do not count against it. kept-out: the tenth of all names, a
     language at a time, that no stage of training reads. typed: English names with an article, in
-    the plural, in another case and with one typo, a row each. Writes words.json, the pictures and
-    contact sheets (drawing left, picture right; green: nearest, yellow: among five, red: neither).
+    the plural, in another case and with one typo, a row each. asides: among words that say nothing
+    to paint ("i would like a cat", "gorgeous cat", "cat, volumetric light"). Writes words.json, the
+    pictures and contact sheets (drawing left, picture right; green: nearest, yellow: among five,
+    red: neither).
 
     bluerider evaluate words --subset 400
 
@@ -70,7 +73,7 @@ def evaluate_words(
     painted = list(watched(painting, len(words), place, lambda one: one.word.row))
     report = measure(painted, asking.drawings)
     sheets = save_sheets(painted, asking.drawings, place)
-    of = "spellings" if names == "typed" else "languages"
+    of = "spellings" if names in SPELLED else "languages"
     keep(place, "words", {**facts, **report.to_json(of)}, sheets)
     if asking.as_json:
         typer.echo((place / "words.json").read_text("utf-8"))
@@ -82,16 +85,18 @@ def asked_words(
     drawings: "Drawings", names: str, languages: str, count: int | None
 ) -> "list[Word]":
     """The words to paint. Raises InputError."""
-    from bluerider.evaluate.unread import choose_typed, kept_out_names
+    from bluerider.evaluate.unread import choose_spelled, kept_out_names
     from bluerider.evaluate.words import choose_words, parse_languages
 
     if count is not None:
         check_whole("subset", count, 1, len(drawings.emoji) - len(drawings.holdout))
     tongues = parse_languages(languages, drawings)
-    if names == "typed":
+    if names in SPELLED:
         if tongues != ["en"]:
-            raise InputError(f"languages: got {languages}; typed names are English, en is accepted")
-        words = choose_typed(drawings, count)
+            raise InputError(
+                f"languages: got {languages}; {names} names are English, en is accepted"
+            )
+        words = choose_spelled(drawings, names, count)
     else:
         known = kept_out_names(drawings) if names == "kept-out" else drawings.names
         words = choose_words(replace(drawings, names=known), tongues, count)

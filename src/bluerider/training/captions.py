@@ -17,18 +17,21 @@ from bluerider.scenes.wording import languages as scene_languages
 from bluerider.scenes.wording import render
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, TRAITS
+from bluerider.training.asides import signed, with_asides
 from bluerider.training.emoji import EmojiSet
 from bluerider.training.motifs import Motifs
 
 # languages with the most readers are drawn more often; the rest share what is left evenly
 WIDESPREAD = tuple("zh hi es fr ar bn pt ru ur id de ja sw mr te tr ta vi ko".split())
-ENGLISH, WIDE = 0.05, 0.22  # of all names; the others share the rest
+ENGLISH, WIDE = 0.08, 0.22  # of all names; the others share the rest
 # of them, those whose names were learned worst are drawn more often
 HARD = frozenset(
     "ak cy dsb et eu fi ga gd ha he hu ig is lt lv mn ps sd so sq tk to uz yo zu".split()
 )
 HARDER = 1.8
 ARTICLES = 0.3  # of English scenes: "a dog on a red background"
+ASIDES = 0.35  # of English texts about one thing: "a photo of a dog, highly detailed"
+SIGNS = 0.05  # of all texts: "dog!"
 
 
 class Told(NamedTuple):
@@ -41,7 +44,7 @@ class Told(NamedTuple):
 
 
 def language_weights(languages: list[str]) -> NDArray[np.float64]:
-    """English 5 %, nineteen widespread languages 22 %, the others the rest, the hard ones more."""
+    """English 8 %, nineteen widespread languages 22 %, the others the rest, the hard ones more."""
     others = {lang: HARDER if lang in HARD else 1.0 for lang in languages}
     others = {lang: w for lang, w in others.items() if lang != "en" and lang not in WIDESPREAD}
     rest = (1 - ENGLISH - WIDE) / max(1.0, sum(others.values()))
@@ -91,7 +94,7 @@ class Captions:
             else:
                 text, row = self.name(rng)
                 other = NONE
-            texts.append(text)
+            texts.append(signed(text, rng) if rng.random() < SIGNS else text)
             first.append(row)
             second.append(other)
         return Told(texts, torch.tensor(first), torch.tensor(second), torch.from_numpy(traits))
@@ -102,6 +105,8 @@ class Captions:
         if self.keywords[lang] and rng.random() < self.often:
             return self.looked_for(rng, lang)
         row = int(rng.choice(self.rows[lang]))
+        if lang == "en" and rng.random() < ASIDES:
+            return with_asides(self.names[lang][row], rng), row
         return typed(self.names[lang][row], rng, english=lang == "en"), row
 
     def looked_for(self, rng: np.random.Generator, lang: str) -> tuple[str, int]:
@@ -117,22 +122,27 @@ class Captions:
         motif = self.motifs.draw(rng, self.rows[lang])
         emoji, rows = self.motifs.emoji, (motif.first, motif.second)
         names = {emoji[row]: self.names[lang][row] for row in rows if row != NONE}
-        articles = lang == "en" and motif.scene.count == 1 and rng.random() < ARTICLES
-        text = in_words(motif.scene, names, lang, int(rng.integers(12)), articles=articles)
+        text = self.told(rng, motif.scene, names, lang)
         return text, motif.first, motif.second, motif.traits
 
+    def told(self, rng: np.random.Generator, scene: Scene, names: dict[str, str], lang: str) -> str:
+        """A scene's words; in English with articles now and then, or with asides."""
+        variant, luck = int(rng.integers(12)), rng.random()
+        if lang != "en" or scene.count > 1:
+            return render(scene, names, lang, variant)
+        if luck < ARTICLES:
+            return with_articles(scene, names, variant)
+        text = render(scene, names, lang, variant)
+        return with_asides(text, rng) if len(names) == 1 and luck < ARTICLES + ASIDES else text
 
-def in_words(
-    scene: Scene, names: dict[str, str], lang: str, variant: int, *, articles: bool
-) -> str:
-    """A scene's words; with `articles`, which are English, before each of two things, or before all
-    that is said of one.
+
+def with_articles(scene: Scene, names: dict[str, str], variant: int) -> str:
+    """A scene's English words with articles before both of two things, or before all that is said
+    of one.
     """
-    if articles and len(names) > 1:
-        each = {emoji: articled(name) for emoji, name in names.items()}
-        return render(scene, each, lang, variant)
-    text = render(scene, names, lang, variant)
-    return articled(text) if articles else text
+    if len(names) == 1:
+        return articled(render(scene, names, "en", variant))
+    return render(scene, {emoji: articled(name) for emoji, name in names.items()}, "en", variant)
 
 
 def keywords_of(emoji: EmojiSet, lang: str, seen: list[str]) -> list[tuple[int, list[str]]]:

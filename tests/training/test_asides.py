@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from bluerider.scenes.names import articled
 from bluerider.scenes.scene import KINDS
 from bluerider.scenes.wording import phrases
-from bluerider.training.asides import FRAMES, QUALITIES, TAILS, invented, signed, with_asides
+from bluerider.training.asides import (
+    FRAMES,
+    QUALITIES,
+    TAILS,
+    asides_read,
+    invented,
+    signed,
+    with_asides,
+)
 
 
 @given(st.integers(0, 10_000))
@@ -40,3 +48,12 @@ def test_invented_words_are_many_and_short() -> None:
     rng = np.random.default_rng(0)
     found = {invented(rng) for _ in range(500)}
     assert len(found) > 400 and max(map(len, found)) <= 15
+
+
+def test_what_was_read_holds_every_name_among_words_that_exist() -> None:
+    texts = asides_read(["red apple", "cat"])
+    assert texts == asides_read(["red apple", "cat"])
+    assert sum("red apple" in text for text in texts) == sum("cat" in text for text in texts)
+    words = {word.strip(",") for text in texts for word in text.split()}
+    known = {word for text in (*QUALITIES, *TAILS) for word in text.split()}
+    assert words <= known | {"red", "apple", "cat"}

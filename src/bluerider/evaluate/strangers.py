@@ -3,7 +3,7 @@ and on texts that it cannot, and the threshold between them.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from bluerider.evaluate.choice import choose_scenes
 from bluerider.evaluate.drawings import Drawings
 from bluerider.evaluate.retrieval import Share, share_of
 from bluerider.evaluate.truth import Truth
-from bluerider.evaluate.unread import number, read_names
+from bluerider.evaluate.unread import ASIDES, number, read_names, spelled
 from bluerider.evaluate.words import fixed_order
 from bluerider.scenes.names import is_kept_out, typed
 from bluerider.scenes.scene import KINDS
@@ -82,6 +82,7 @@ def choose_groups(drawings: Drawings, names: int = NAMES, scenes: int = SCENES) 
         ("names in other languages", others, True),
         ("English scenes", said(read, ["en"], 4 * scenes), True),
         ("scenes in other languages", said(read, tongues[1:], scenes), True),
+        ("English names among words not read", among_others(english.values()), False),
         (KEPT_OUT, (n for e, n in spared.items() if is_kept_out("en", e)), False),
         (UNKNOWN, strangers(), False),
     ]
@@ -100,6 +101,15 @@ def said(drawings: Drawings, tongues: list[str], count: int) -> list[str]:
 def as_typed(name: str) -> str:
     """An English name as somebody may type it, the same every time."""
     return typed(name, np.random.default_rng(number(f"typed\n{name}")), english=True)
+
+
+def among_others(names: Iterable[str]) -> Iterator[str]:
+    """English names among words for which nothing is drawn, and which training does not read."""
+    kinds = tuple(ASIDES)
+    for turn, name in enumerate(names):
+        text = spelled(name, kinds[turn % len(kinds)])
+        if text is not None:
+            yield text
 
 
 def strangers() -> Iterator[str]:

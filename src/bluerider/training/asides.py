@@ -2,11 +2,15 @@
 them means what it meant without.
 """
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from bluerider.scenes.names import articled
 from bluerider.training.motifs import pick
 
+FRAMED, STRANGE = 0.35, 0.4
+EACH = 6  # texts of a name
 FRAMES = tuple(
     "a photo of {a};photo of {x};a picture of {a};picture of {a};an image of {a};a drawing of {a};"
     "drawing of {x};a painting of {a};painting of {x};an illustration of {a};a sketch of {a};"
@@ -39,19 +43,35 @@ CODAS = ("", "", "b", "g", "k", "l", "lt", "m", "n", "nd", "p", "r", "rf", "sh",
 
 
 def with_asides(text: str, rng: np.random.Generator) -> str:
-    """An English text without an article, in a frame ("a photo of"), behind qualities ("cute"),
-    before tails (", 4k"), some of them words that do not exist.
+    """An English text without an article, in a frame ("a photo of"), behind qualities ("cute") or
+    before tails (", 4k"); of those, a part are words that do not exist.
     """
-    kind = rng.random()
-    if kind < 0.35:
+    if rng.random() < FRAMED:
         return pick(rng, FRAMES).format(x=text, a=articled(text))
-    if kind < 0.65:
-        words = [invented(rng) if rng.random() < 0.4 else pick(rng, QUALITIES) for _ in "12"]
-        told = " ".join([*words[: int(rng.integers(1, 3))], text])
-        return articled(told) if rng.random() < 0.3 else told
-    words = [invented(rng) if rng.random() < 0.4 else pick(rng, TAILS) for _ in "123"]
+    told = qualified(text, rng, STRANGE)
+    return articled(told) if told.endswith(text) and rng.random() < 0.3 else told
+
+
+def qualified(text: str, rng: np.random.Generator, strange: float) -> str:
+    """A text behind qualities or before tails, of which a part `strange` are invented."""
+    if rng.random() < 0.5:
+        return " ".join([*some(rng, QUALITIES, 2, strange), text])
     joint = ", " if rng.random() < 0.7 else " "
-    return joint.join([text, *words[: int(rng.integers(1, 4))]])
+    return joint.join([text, *some(rng, TAILS, 3, strange)])
+
+
+def some(rng: np.random.Generator, words: Sequence[str], most: int, strange: float) -> list[str]:
+    """One to `most` of the words, or invented ones."""
+    count = int(rng.integers(1, most + 1))
+    return [invented(rng) if rng.random() < strange else pick(rng, words) for _ in range(count)]
+
+
+def asides_read(names: Iterable[str]) -> list[str]:
+    """Names among some of the words that exist, the same texts every time; without frames, whose
+    words stand before anything people ask for, known or not.
+    """
+    rng = np.random.default_rng(0)
+    return [qualified(name, rng, 0.0) for name in names for _ in range(EACH)]
 
 
 def signed(text: str, rng: np.random.Generator) -> str:

@@ -23,6 +23,7 @@ from bluerider.scenes.reading import texts_read
 from bluerider.scenes.wording import languages, said
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, SIDE, TRAITS, Appearance
+from bluerider.training.asides import asides_read
 from bluerider.training.captions import Captions
 from bluerider.training.emoji import EmojiSet, load_emoji
 from bluerider.training.pictures import Crops, Sights, on_white, rgba
@@ -325,7 +326,8 @@ def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) ->
     parts["tokenizer"] = shop.need("tokenizer") / "tokenizer.json"
     parts |= {name: shop.recipe.nets[name] for name in ("schedule", "prior_schedule")}
     # Without keywords, in any order as they are: beside them nearly every pair of pieces is known.
-    texts = texts_read(Captions(shop.emoji).names_by_emoji())
+    names = Captions(shop.emoji).names_by_emoji()
+    texts = texts_read(names) + asides_read(names.get("en", {}).values())
     save_model(
         parts,
         target,

@@ -27,7 +27,7 @@ app = typer.Typer(rich_markup_mode="rich", add_completion=False, no_args_is_help
 
 EXAMPLES = """[bold]Examples[/bold]
 
-bluerider finetune pictures --part prior --part decoder --out style
+bluerider finetune pictures --part decoder --out style
 
 bluerider generate "a cat" --lora style/lora.safetensors
 

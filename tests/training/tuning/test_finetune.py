@@ -17,7 +17,7 @@ from bluerider.pipeline import Pipeline
 from bluerider.pipeline.tasks import able
 from bluerider.pipeline.words import tell
 from bluerider.training.finetune import Run, Studies
-from bluerider.training.tuning import teach
+from bluerider.training.tuning import encoding, teach
 from bluerider.training.tuning.whole import merged
 from bluerider.weights.load import open_model
 from tests.training.tuning.conftest import SHORT, Train
@@ -155,6 +155,16 @@ def test_kandinsky_22s_decoder_needs_no_captions(
     study: Train, pictures: Path, tmp_path: Path
 ) -> None:
     assert study(tmp_path / "run", "steps=1", part="decoder", data=pictures).is_file()
+
+
+def test_murnaus_decoder_is_told_what_its_prior_makes_of_the_captions(
+    study: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    plain = encoding.usual
+    monkeypatch.setattr(encoding, "usual", lambda s, w, t: asked.extend(w) or plain(s, w, t))
+    study(tmp_path / "run", "steps=1", model="murnau", part="decoder")
+    assert asked and "decoder_condition: prior" in (tmp_path / "run" / "config.yaml").read_text()
 
 
 @pytest.mark.parametrize(

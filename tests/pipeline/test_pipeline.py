@@ -110,10 +110,10 @@ def test_the_decoder_noise_does_not_move_with_prior_steps(murnau: Pipeline) -> N
 def test_a_lora_paints_another_picture_and_its_absence_the_old_one(tmp_path: Path) -> None:
     pipe = Pipeline.load("murnau", device="cpu")
     target = pipe.files.targets()["prior"]
-    layer, shape = next(iter(target.shapes.items()))
+    shape = target.shapes["proj_pooled"]  # murnau's prior answers by the text's embedding alone
     made = Factors(torch.ones(2, shape[1]), torch.ones(shape[0], 2), 2.0)
     file, about = tmp_path / "robot.safetensors", {"identifier": "zqx"}
-    write_lora(file, {"prior": {layer: made}}, {"prior": target}, about=about)
+    write_lora(file, {"prior": {"proj_pooled": made}}, {"prior": target}, about=about)
     plain = pipe.generate("a zqx cat", seed=5, **QUICK)
     pipe.adapt([f"{file}:0.5"])
     other = pipe.generate("a [V] cat", seed=5, **QUICK)

@@ -38,11 +38,10 @@ def taught(drawings: Drawings, data: Path | None, folder: Path) -> Path:
     """The folder of pictures in the style, and a caption beside each."""
     emoji = load_emoji(data) if data else None
     names = drawings.names["en"]
-    known = [
-        i for i in open_places(drawings) if names.get(drawings.emoji[i], ASKED[0]) not in ASKED
-    ]
+    named = [place for place in open_places(drawings) if drawings.emoji[place] in names]
+    free = [place for place in named if names[drawings.emoji[place]] not in ASKED]
     folder.mkdir(parents=True, exist_ok=True)
-    for number, place in enumerate(known[:PICTURES]):
+    for number, place in enumerate(free[:PICTURES]):
         sign = drawings.emoji[place]
         drawing = cut_out(drawings.pictures[place])
         if emoji:
@@ -59,19 +58,20 @@ def main() -> None:
     parser.add_argument("settings", nargs="*", help="KEY=VALUE of bluerider finetune")
     parser.add_argument("--data", type=Path, help="a folder of an emoji set")
     parser.add_argument("--work", type=Path, default=Path("outputs/style"))
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     pictures = taught(load_drawings(), given.data, given.work / "pictures")
     run = given.work / "run"
-    told = ["--part", "decoder", "--out", str(run), *given.settings]
-    bluerider("finetune", str(pictures), *told)
-    found = [(Image.open(path), path.stem) for path in sorted(pictures.glob("*.png"))[:4]]
-    found = [(one, (pictures / f"{stem}.txt").read_text("utf-8")) for one, stem in found]
+    asked = ["--part", "decoder", "--out", str(run), *given.settings]
+    bluerider("finetune", str(pictures), *asked)
+    shown = sorted(pictures.glob("*.png"))[:4]
+    found = [(Image.open(one), one.with_suffix(".txt").read_text("utf-8")) for one in shown]
     pipe = Pipeline.load("murnau", device="cpu")
     for scale in (0.0, 0.6, 1.0):
         pipe.adapt([f"{run / 'lora.safetensors'}:{scale}"] if scale else [])
         told = f", LoRA:{scale:g}" if scale else ", untaught"
         found += [(pipe.generate(word, seed=SEED).images[0], word + told) for word in ASKED]
-    page = sheet([one for one, _ in found], captions=[told for _, told in found], across=4)
+    images, captions = zip(*found, strict=True)
+    page = sheet(list(images), captions=list(captions), across=4)
     page.quantize(256, dither=Image.Dither.NONE).save(given.sheet, optimize=True)
 
 

@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--subject", default="teapot", help="a name of a held-out drawing")
     parser.add_argument("--data", type=Path, help="a folder of an emoji set")
     parser.add_argument("--work", type=Path, default=Path("outputs/subject"))
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     name, run = given.subject, given.work / "run"
     pictures = taught(name, given.data, given.work / "pictures")
     asked = ["--subject", f"a [V] {name}", "--class", CLASS, "--out", str(run)]

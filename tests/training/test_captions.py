@@ -12,7 +12,7 @@ from bluerider.training.appearance import NONE
 from bluerider.training.captions import (
     ENGLISH,
     HARDER,
-    SIGNS,
+    SIGNED,
     WIDE,
     WIDESPREAD,
     Captions,
@@ -91,7 +91,7 @@ def test_english_texts_about_one_thing_get_asides(captions: Captions) -> None:
 def test_signs_stand_beside_a_part_of_all_texts(captions: Captions) -> None:
     texts = captions.draw(np.random.default_rng(4), 3000).texts
     marked = sum(text.endswith(("!", "?", "...", ")", "]", "--")) for text in texts)
-    assert 0.01 < marked / len(texts) < 2 * SIGNS
+    assert 0.01 < marked / len(texts) < 2 * SIGNED
 
 
 def test_both_of_a_pair_get_their_article() -> None:

@@ -30,8 +30,8 @@ HARD = frozenset(
 )
 HARDER = 1.8
 ARTICLES = 0.3  # of English scenes: "a dog on a red background"
-ASIDES = 0.35  # of English texts about one thing: "a photo of a dog, highly detailed"
-SIGNS = 0.05  # of all texts: "dog!"
+WITH_ASIDES = 0.35  # of English texts about one thing: "a photo of a dog, highly detailed"
+SIGNED = 0.05  # of all texts: "dog!"
 
 
 class Told(NamedTuple):
@@ -94,7 +94,7 @@ class Captions:
             else:
                 text, row = self.name(rng)
                 other = NONE
-            texts.append(signed(text, rng) if rng.random() < SIGNS else text)
+            texts.append(signed(text, rng) if rng.random() < SIGNED else text)
             first.append(row)
             second.append(other)
         return Told(texts, torch.tensor(first), torch.tensor(second), torch.from_numpy(traits))
@@ -105,7 +105,7 @@ class Captions:
         if self.keywords[lang] and rng.random() < self.often:
             return self.looked_for(rng, lang)
         row = int(rng.choice(self.rows[lang]))
-        if lang == "en" and rng.random() < ASIDES:
+        if lang == "en" and rng.random() < WITH_ASIDES:
             return with_asides(self.names[lang][row], rng), row
         return typed(self.names[lang][row], rng, english=lang == "en"), row
 
@@ -133,7 +133,7 @@ class Captions:
         if luck < ARTICLES:
             return with_articles(scene, names, variant)
         text = render(scene, names, lang, variant)
-        return with_asides(text, rng) if len(names) == 1 and luck < ARTICLES + ASIDES else text
+        return with_asides(text, rng) if len(names) == 1 and luck < ARTICLES + WITH_ASIDES else text
 
 
 def with_articles(scene: Scene, names: dict[str, str], variant: int) -> str:

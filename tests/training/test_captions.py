@@ -12,12 +12,14 @@ from bluerider.training.appearance import NONE
 from bluerider.training.captions import (
     ENGLISH,
     HARDER,
+    MARKS,
     SIGNED,
     WIDE,
     WIDESPREAD,
     Captions,
     in_groups,
     language_weights,
+    unmarked,
     with_articles,
 )
 from tests.training.drawn import tiny_emoji
@@ -42,10 +44,33 @@ def test_a_tenth_of_the_names_is_kept_out_of_every_stage(captions: Captions) -> 
 def test_a_name_points_at_its_drawing(captions: Captions) -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):
-        text, row = captions.name(rng)
+        marked, row = captions.name(rng)
+        text, _ = unmarked(marked)
         named = {n.lower() for lang in captions.languages for n in captions.names[lang].values()}
         if text.lower() in named:  # no slip, article or plural
             assert text.lower()[-1] == captions.motifs.emoji[row]
+
+
+def test_names_end_where_it_is_told(captions: Captions) -> None:
+    told = captions.draw(np.random.default_rng(6), 400)
+    rows = torch.stack([told.first, told.second], dim=1).tolist()
+    for text, both, ends in zip(told.texts, rows, told.ends.tolist(), strict=True):
+        signs = [captions.motifs.emoji[row] for row in both]
+        for sign, row, end in zip(signs, both, ends, strict=True):
+            if row != NONE and end and f"thing {sign}" in text:  # no slip
+                assert text[:end].endswith((f"thing {sign}", f"thing {sign}s"))
+    pairs = told.second != NONE
+    assert (told.ends[pairs] > 0).all() and not told.ends[~pairs, 1].any()
+
+
+@given(st.text(st.characters(exclude_categories=["Co"])), st.integers(0, 9), st.integers(0, 9))
+def test_marks_leave_no_trace(text: str, one: int, other: int) -> None:
+    one, other = sorted(1 + place % max(1, len(text)) for place in (one, other))
+    if len(text) < 2:
+        return
+    marked = text[:one] + MARKS[0] + text[one:other] + MARKS[1] + text[other:]
+    assert unmarked(marked) == (text, [one, other])
+    assert unmarked(text) == (text, [0, 0])
 
 
 def test_keywords_take_the_place_of_a_part_of_the_names() -> None:

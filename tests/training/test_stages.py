@@ -1,5 +1,6 @@
 """Every stage, a few steps on a handful of drawings, ends in a model folder that paints."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from safetensors.torch import load_file
 from bluerider.errors import InputError
 from bluerider.evaluate.encoder import Encoder
 from bluerider.pipeline import Pipeline
+from bluerider.training.appearance import TRAITS
 from bluerider.training.emoji import EmojiSet
 from bluerider.training.recipe import STAGES, Recipe
 from bluerider.training.run import train
-from bluerider.training.stages import PREPARE, Workshop, deepened, export, export_net
+from bluerider.training.stages import PREPARE, Workshop, deepened, encoded, export, export_net
 from bluerider.training.stream import Stream
 from tests.training.drawn import tiny_emoji
 
@@ -26,7 +28,7 @@ nets:
   image: {size: 32, patch: 8, width: 32, layers: 1, heads: 2, mlp: 64, embed_dim: 32,
           activation: gelu}
   autoencoder: {channels: [32, 32, 32, 32], depth: 1, codes: 8}
-  prior: {embed_dim: 32, text_dim: 32, tokens: 16, layers: 1, heads: 2, head_dim: 16}
+  prior: {embed_dim: 32, text_dim: 32, tokens: 16, layers: 2, heads: 2, head_dim: 16}
   unet: {in_channels: 4, out_channels: 8, channels: [32, 32, 32], depth: 1,
          attends: [false, true, true], context_dim: 16, head_dim: 16}
   conditioner: {kind: image, context_dim: 16, time_dim: 128, image_dim: 32, tokens: 32}
@@ -39,7 +41,7 @@ stages:
          scenes: 0.5}
   prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5, keywords: 0.2}
   recall: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, longest: 16}
-  decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, variants: 3}
+  decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, variants: 3, blends: 2}
 """
 
 
@@ -170,6 +172,21 @@ def test_how_much_is_still_is_one_of_three(recipe: Recipe, emoji: EmojiSet, tmp_
     shop = workshop(recipe.changed("autoencoder", ["still=3"]), emoji, tmp_path)
     with pytest.raises(InputError, match="still: got 3; choose from 0, 1, 2"):
         shop.run("autoencoder", lambda text: None)
+
+
+def test_the_decoder_is_shown_drawings_scenes_and_blends(trained: Workshop) -> None:
+    latents, embeddings = encoded(trained, 3, 2)
+    drawings = len(trained.emoji.seen)
+    assert len(latents) == len(embeddings) == drawings + 3 + 2
+    assert embeddings[drawings : drawings + 3, -TRAITS:].any(dim=1).all()
+    assert not embeddings[-2:, -TRAITS:].any()
+
+
+def test_recall_needs_two_layers_of_the_prior(trained: Workshop, tmp_path: Path) -> None:
+    nets = trained.recipe.nets | {"prior": replace(trained.recipe.nets["prior"], layers=1)}
+    again = workshop(replace(trained.recipe, nets=nets), trained.emoji, trained.out)
+    with pytest.raises(InputError, match="prior: layers: got 1; stage recall needs 2 or more"):
+        again.run("recall", lambda text: None)
 
 
 def test_a_stage_asks_for_the_one_before(recipe: Recipe, emoji: EmojiSet, tmp_path: Path) -> None:

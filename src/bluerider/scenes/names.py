@@ -27,9 +27,9 @@ def typed(name: str, rng: "np.random.Generator", *, english: bool) -> str:
         return with_article(name, rng)
     if english and luck < 0.18:
         return plural(name)
-    if luck < 0.24:
+    if 0.18 <= luck < 0.26:
         return recased(name, rng)
-    if luck < 0.32 and len(name) > 4:
+    if 0.26 <= luck < 0.42 and len(name) > 4:
         return slipped(name, rng)
     return name
 

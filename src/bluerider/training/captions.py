@@ -32,15 +32,19 @@ HARDER = 1.8
 ARTICLES = 0.3  # of English scenes: "a dog on a red background"
 WITH_ASIDES = 0.35  # of English texts about one thing: "a photo of a dog, highly detailed"
 SIGNED = 0.05  # of all texts: "dog!"
+MARKS = ("\ue000", "\ue001")  # behind the names of the first and the second thing, until it is told
 
 
 class Told(NamedTuple):
-    """Texts and what each tells: rows of drawings, a second one (NONE without), traits."""
+    """Texts and what each tells: rows of drawings, a second one (NONE without), traits; and after
+    how many letters the names of both end, 0 where that is not known.
+    """
 
     texts: list[str]
     first: Tensor  # (B,)
     second: Tensor  # (B,)
     traits: Tensor  # (B, TRAITS)
+    ends: Tensor  # (B, 2)
 
 
 def language_weights(languages: list[str]) -> NDArray[np.float64]:
@@ -86,7 +90,7 @@ class Captions:
         """Texts: names by language, a part of them (`scenes`) in a scene; in place of a part
         (`keywords`) of the names, what else a drawing is looked for by.
         """
-        texts, first, second = [], [], []
+        texts, first, second, ends = [], [], [], []
         traits = np.zeros((count, TRAITS), np.float32)
         for i in range(count):
             if self.telling and rng.random() < self.scenes:
@@ -94,20 +98,23 @@ class Captions:
             else:
                 text, row = self.name(rng)
                 other = NONE
-            texts.append(signed(text, rng) if rng.random() < SIGNED else text)
+            text, both = unmarked(signed(text, rng) if rng.random() < SIGNED else text)
+            texts.append(text)
+            ends.append(both)
             first.append(row)
             second.append(other)
-        return Told(texts, torch.tensor(first), torch.tensor(second), torch.from_numpy(traits))
+        rows = torch.tensor(first), torch.tensor(second)
+        return Told(texts, *rows, torch.from_numpy(traits), torch.tensor(ends))
 
     def name(self, rng: np.random.Generator) -> tuple[str, int]:
-        """A name, as somebody may type it, and its row."""
+        """A name, as somebody may type it, its end marked, and its row."""
         lang = self.languages[rng.choice(len(self.languages), p=self.weights)]
         if self.keywords[lang] and rng.random() < self.often:
             return self.looked_for(rng, lang)
         row = int(rng.choice(self.rows[lang]))
         if lang == "en" and rng.random() < WITH_ASIDES:
-            return with_asides(self.names[lang][row], rng), row
-        return typed(self.names[lang][row], rng, english=lang == "en"), row
+            return with_asides(self.names[lang][row] + MARKS[0], rng), row
+        return typed(self.names[lang][row], rng, english=lang == "en") + MARKS[0], row
 
     def looked_for(self, rng: np.random.Generator, lang: str) -> tuple[str, int]:
         """Two to four keywords of a drawing in any order, and its row."""
@@ -116,12 +123,17 @@ class Captions:
         return (", " if rng.random() < 0.3 else " ").join(chosen), row
 
     def scene(self, rng: np.random.Generator) -> tuple[str, int, int, NDArray[np.float32]]:
-        """A scene in words, the rows of its things, its traits."""
+        """A scene in words, the ends of names marked, the rows of its things, its traits."""
         english = rng.random() < 0.25 and "en" in self.telling
         lang = "en" if english else self.telling[int(rng.integers(len(self.telling)))]
         motif = self.motifs.draw(rng, self.rows[lang])
         emoji, rows = self.motifs.emoji, (motif.first, motif.second)
-        names = {emoji[row]: self.names[lang][row] for row in rows if row != NONE}
+        marks = MARKS if motif.scene.count == 1 else ("", "")  # a plural has another end
+        names = {
+            emoji[row]: self.names[lang][row] + mark
+            for row, mark in zip(rows, marks, strict=True)
+            if row != NONE
+        }
         text = self.told(rng, motif.scene, names, lang)
         return text, motif.first, motif.second, motif.traits
 
@@ -143,6 +155,15 @@ def with_articles(scene: Scene, names: dict[str, str], variant: int) -> str:
     if len(names) == 1:
         return articled(render(scene, names, "en", variant))
     return render(scene, {emoji: articled(name) for emoji, name in names.items()}, "en", variant)
+
+
+def unmarked(text: str) -> tuple[str, list[int]]:
+    """A text without marks, and after how many of its letters each stood, 0 without it."""
+    plain = text.translate(dict.fromkeys(map(ord, MARKS)))
+    at = [text.find(mark) for mark in MARKS]
+    return plain, [
+        place - sum(0 <= other < place for other in at) if place > 0 else 0 for place in at
+    ]
 
 
 def keywords_of(emoji: EmojiSet, lang: str, seen: list[str]) -> list[tuple[int, list[str]]]:

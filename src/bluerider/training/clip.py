@@ -11,7 +11,7 @@ from bluerider.config import VisionConfig
 from bluerider.nets.clip import TextTower, VisionTower
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, Appearance
-from bluerider.training.captions import Captions, Told, cut_rows, in_groups, normalised
+from bluerider.training.captions import Captions, cut_rows, in_groups, normalised
 from bluerider.training.pictures import Sights
 from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
@@ -132,8 +132,8 @@ class Meetings(Stream[Met]):
         told = self.captions.draw(rng, self.texts)
         rows = cut_rows(self.tokenizer, told.texts, self.longest)
         ids, order = in_groups(rows, self.tokenizer.pad, GROUPS)
-        told = Told(told.texts, told.first[order], told.second[order], told.traits[order])
-        return Met(ids, *told[1:], *self.look(rng))
+        first, second, traits = (each[order] for each in told[1:4])
+        return Met(ids, first, second, traits, *self.look(rng))
 
     def look(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures, their embeddings and drawings; none of any if a batch has none to show."""

@@ -16,14 +16,14 @@ from bluerider.training.appearance import NONE, traits_of
 # How often each kind is drawn: most what is asked for most, and pairs and looks, which are learned
 # last; `spot`: a place on a coloured background.
 SHARES = {
-    "background": 0.30,
+    "background": 0.24,
     "spot": 0.05,
-    "size": 0.05,
-    "place": 0.12,
-    "and": 0.04,
-    "relation": 0.19,
+    "size": 0.04,
+    "place": 0.11,
+    "and": 0.12,
+    "relation": 0.26,
     "count": 0.05,
-    "look": 0.20,
+    "look": 0.13,
 }
 BESIDE = ("left_of", "right_of", None)  # side by side, not one above the other
 COLOURED = 0.3  # of pairs, counts and looks, on a coloured background

@@ -63,6 +63,14 @@ class Seen(NamedTuple):
     traits: Tensor  # (B, TRAITS)
 
 
+class Blend(NamedTuple):
+    """Pictures of two drawings laid over each other on white."""
+
+    picture: Tensor  # (B, 3, size, size) in [-1, 1]
+    rows: Tensor  # (B, 2) the drawings
+    share: Tensor  # (B,) of the second one, in 0..1
+
+
 class Sights:
     """Draws pictures: drawings on white, and small scenes of them (a part, `scenes`)."""
 
@@ -98,3 +106,14 @@ class Sights:
         first = torch.tensor([motif.first for motif in motifs], dtype=torch.int64)
         second = torch.tensor([motif.second for motif in motifs], dtype=torch.int64)
         return Seen(pictures, first, second, traits)
+
+    def blend(self, rng: np.random.Generator, count: int) -> Blend:
+        """Two drawings each, half of the time evenly. Codes of the appearance are linear in the
+        picture, so a blend's code is the mean of both codes: what mixing two pictures asks for.
+        """
+        rows = rng.integers(len(self.drawings), size=(count, 2))
+        drawn = rng.uniform(0.25, 0.75, count).astype(np.float32)
+        share = torch.from_numpy(np.where(rng.random(count) < 0.5, np.float32(0.5), drawn))
+        one, other = (on_white(self.drawings[rows[:, i]]) for i in (0, 1))
+        picture = torch.lerp(one, other, share[:, None, None, None])
+        return Blend(picture, torch.from_numpy(rows), share)

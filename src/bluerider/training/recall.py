@@ -1,9 +1,11 @@
-"""Stage `recall`: the prior learns by heart which picture each text's embedding means.
+"""Stage `recall`: the prior learns by heart which picture each text means.
 
 A text's embedding stands nearest to the code it means, yet far from it, and a decoder paints what
-lies at the place it is given. Of the prior, only the way from the text's embedding to the answer is
-trained here, which spares the other tokens and all attention but the first; the text tower learns
-along, so that both remember as one.
+lies at the place it is given. Of the prior, only the way to the answer is trained here: from the
+text's embedding, which the query reads in the first block, and from the text's tokens, which it
+reads in the second, for one vector holds one thing's name much better than two. The other blocks
+attend to nothing, so most of the prior's work is spared. The text tower learns along, so that both
+remember as one.
 """
 
 from typing import NamedTuple
@@ -12,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bluerider.nets.attention import Attention, split
 from bluerider.nets.clip import TextTower
 from bluerider.nets.prior import Prior
 from bluerider.tokenizers import Tokenizer
@@ -22,10 +25,15 @@ from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 
 LOUD = 20.0  # length of what marks the text's embedding and the query; embeddings are about 6 long
-SHARP = 20.0  # of the query's attention to the text's embedding
+LOUDER = 60.0  # length of what marks the text's tokens, whose states are about 16 long
+SHARP = 20.0  # of the query's attention to what is marked
+FAINT = 0.02  # deviation of what the query looks for in tokens, at first
 TRAIT = 4.0  # weight of a trait's squared error; a number of a code has 1
 SHARPNESS = 0.5  # of the text's choice among drawings, at first
 SILENT = 50  # one text in so many is empty
+NAMED, LOOKED = 1.0, 0.5  # weights of what names mean where they end, and of looking there
+NEAR = 0.5  # of a code's squared error, beside the choice of a name
+BEGIN = 0  # the token that is looked at where there is no second name
 
 
 class Reminder(NamedTuple):
@@ -35,12 +43,31 @@ class Reminder(NamedTuple):
     first: Tensor  # (B,) row of the drawing; NONE where there are no words
     second: Tensor  # (B,) of a second one, NONE without
     traits: Tensor  # (B, TRAITS)
+    ends: Tensor  # (B, 2) the last tokens of both names; 0 where that is not known
+
+
+class Recalled(NamedTuple):
+    """What texts call up."""
+
+    answer: Tensor  # (B, D) image embeddings
+    looks: Tensor  # (B, heads, S) how much the query looks at each token, before the softmax
+
+
+class Read(NamedTuple):
+    """What was read of texts."""
+
+    embedding: Tensor  # (B, D)
+    answer: Tensor  # (B, D) what they call up
+    looks: list[Tensor]  # (b, heads, S) in groups
+    named: Tensor  # (B, 2, D) embeddings read where the names end
 
 
 def loud_of(prior: Prior) -> Tensor:
-    """The two directions (2, width), the same for every prior of one width."""
-    drawn = torch.randn(prior.query.shape[-1], 2, generator=torch.Generator().manual_seed(0))
-    return torch.linalg.qr(drawn - drawn.mean(0))[0].T
+    """The three directions (3, width), the same for every prior of one width."""
+    width = prior.query.shape[-1]
+    seeds = ((0, 2), (1, 1))  # and how many directions are drawn with each
+    drawn = [torch.randn(width, n, generator=torch.Generator().manual_seed(s)) for s, n in seeds]
+    return torch.linalg.qr(torch.cat([x - x.mean(0) for x in drawn], dim=1))[0].T
 
 
 def begin_as_echo(prior: Prior) -> Tensor:
@@ -48,15 +75,13 @@ def begin_as_echo(prior: Prior) -> Tensor:
 
     The query attends to the text's embedding alone, in the first block; all that blocks add is
     zero. Each of the two carries a loud direction of its own, by which the one finds the other, and
-    beside which an embedding's length hardly changes the norms' scale. Returns both directions
-    (2, width). Lost is what lies in them and in the mean.
+    beside which an embedding's length hardly changes the norms' scale. Returns all directions
+    (3, width). Lost is what lies in the first two and in the mean.
     """
     width, given = prior.query.shape[-1], prior.config.embed_dim
     loud = loud_of(prior)
     same = torch.eye(width)
-    rest = (same - loud.T @ loud - 1 / width) * LOUD / width**0.5
-    each = torch.zeros(width)
-    each[:: prior.config.head_dim] = 1.0
+    rest = (same - loud[:2].T @ loud[:2] - 1 / width) * LOUD / width**0.5
     with torch.no_grad():
         prior.positions.zero_()
         prior.positions[0, -4], prior.query[0, 0] = LOUD * loud[0], LOUD * loud[1]
@@ -69,15 +94,40 @@ def begin_as_echo(prior: Prior) -> Tensor:
             put(block.mlp.out, torch.zeros_like(block.mlp.out.weight))
             put(block.attn.out, torch.zeros_like(same))
         first = prior.blocks[0].attn
-        put(first.q, torch.zeros_like(same), SHARP * each)
-        put(first.k, torch.outer(each, loud[0]) * (prior.config.head_dim / width) ** 0.5)
+        attend_to(first, loud[0])
         put(first.v, rest)
         put(first.out, same)
         if isinstance(prior.norm_out, nn.LayerNorm):
             prior.norm_out.reset_parameters()
         std, mean = prior.std[0], prior.mean[0]
         put(prior.proj_out, rest[:given] / std[:, None], -mean / std)
+    begin_to_read(prior)
     return loud
+
+
+def begin_to_read(prior: Prior) -> None:
+    """Let the query attend to the text's tokens, and to nothing else, in the second block: evenly
+    at first, and adding nothing. They too carry a loud direction.
+    """
+    loud = loud_of(prior)
+    count = prior.proj_text.in_features
+    with torch.no_grad():
+        prior.positions[0, :-4] = LOUDER * loud[2]
+        put(prior.proj_text, (torch.eye(len(loud[0])) - loud.T @ loud)[:, :count])
+        second = prior.blocks[1].attn
+        attend_to(second, loud[2])
+        second.q.weight.normal_(std=FAINT)
+        second.k.weight.add_(torch.randn_like(second.k.weight), alpha=FAINT)
+        put(second.v, torch.eye(len(loud[0])))
+        put(second.out, torch.zeros_like(second.out.weight))
+
+
+def attend_to(attention: Attention, mark: Tensor) -> None:
+    """Set queries and keys so that whatever asks finds what carries the mark (width,)."""
+    each = torch.zeros(len(mark))
+    each[:: len(mark) // attention.heads] = 1.0
+    put(attention.q, torch.zeros_like(attention.q.weight), SHARP * each)
+    put(attention.k, torch.outer(each, mark) * attention.heads**-0.5)
 
 
 def put(layer: nn.Linear, weight: Tensor, bias: Tensor | None = None) -> None:
@@ -87,11 +137,11 @@ def put(layer: nn.Linear, weight: Tensor, bias: Tensor | None = None) -> None:
 
 
 class Recall(nn.Module):
-    """The way from the text's embedding to the answer, through a prior that began as an echo: here
-    if `anew`, else in the run before.
+    """The way from a text's tokens and embedding to the answer, through a prior that began as an
+    echo: here if `anew`, else in the run before.
     """
 
-    loud: Tensor  # (2, width)
+    loud: Tensor  # (3, width)
 
     def __init__(self, prior: Prior, *, anew: bool = True) -> None:
         super().__init__()
@@ -102,68 +152,138 @@ class Recall(nn.Module):
         for block in prior.blocks:
             block.norm2.requires_grad_(True)
             block.mlp.requires_grad_(True)
+        prior.blocks[1].attn.requires_grad_(True)
         prior.norm_out.requires_grad_(True)
         prior.proj_out.requires_grad_(True)
 
-    def forward(self, text: Tensor) -> Tensor:
-        """Text embeddings (B, D) -> image embeddings (B, D), as the whole prior answers."""
-        prior = self.prior
-        first = prior.blocks[0].attn
-        heard = prior.proj_pooled(text) + self.loud[0]
-        x = self.loud[1] + first.out(first.v(prior.blocks[0].norm1(heard)))  # (B, width)
-        for block in prior.blocks:
+    def forward(self, states: Tensor, text: Tensor, mask: Tensor) -> Recalled:
+        """Token states (B, S, W), true in `mask` (B, S) where there are tokens, and text embeddings
+        (B, D) -> image embeddings, as the whole prior answers.
+        """
+        prior, loud = self.prior, self.loud.to(text.dtype)
+        first, second = prior.blocks[0], prior.blocks[1]
+        heard = prior.proj_pooled(text) + loud[0]
+        x = loud[1] + first.attn.out(first.attn.v(first.norm1(heard)))  # (B, width)
+        x = x + first.mlp(first.norm2(x))
+        found, looks = self.read(second.norm1(x), states, mask)
+        x = x + found
+        for block in prior.blocks[1:]:
             x = x + block.mlp(block.norm2(x))
-        return prior.restore(prior.proj_out(prior.norm_out(x)))
+        return Recalled(prior.restore(prior.proj_out(prior.norm_out(x))), looks)
 
-
-class Reading(nn.Module):
-    """A text tower that reads texts in groups by length."""
-
-    def __init__(self, text: TextTower) -> None:
-        super().__init__()
-        self.text = text
-
-    def forward(self, *ids: Tensor) -> Tensor:
-        """Embeddings (B, D) of all texts."""
-        return torch.cat([self.text(group).embedding for group in ids])
+    def read(self, query: Tensor, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """What the query (B, width) finds in the tokens, in the second block (B, width), and how
+        much it looks at each (B, heads, S).
+        """
+        prior, length = self.prior, states.shape[1]
+        second = prior.blocks[1]
+        causal = torch.ones(length, length, dtype=torch.bool, device=states.device).tril()
+        tokens = prior.proj_text(states) + prior.positions[:, :length]
+        tokens = prior.blocks[0](tokens, causal & mask[:, None, None])
+        k, v = second.attn.keys(second.norm1(tokens))  # (B, heads, S, d)
+        q = split(second.attn.q(query)[:, None], second.attn.heads)
+        looks = (q @ k.transpose(-1, -2))[:, :, 0] * q.shape[-1] ** -0.5
+        looks = looks.masked_fill(~mask[:, None], float("-inf"))
+        found = (looks.softmax(dim=-1)[:, :, None] @ v).flatten(1)
+        return second.attn.out(found), looks
 
 
 class Memory(nn.Module):
-    """Reading and recall as one module, and how sharply the text chooses among the drawings."""
+    """Text tower and recall as one module, and how sharply the text chooses among the drawings."""
 
-    def __init__(self, text: TextTower, recall: Recall) -> None:
+    def __init__(self, text: TextTower, recall: Recall, pad: int) -> None:
         super().__init__()
-        self.reading, self.recall = Reading(text), recall
+        self.text, self.recall, self.pad = text, recall, pad
         self.sharpness = nn.Parameter(torch.tensor(SHARPNESS).log())
+
+    def forward(self, ends: Tensor, *ids: Tensor) -> Read:
+        """Texts in groups by length, (b, S) each, and the last tokens (B, 2) of their names."""
+        words = [self.text(group) for group in ids]
+        recalled = [
+            self.recall(each.states, each.embedding, group != self.pad)
+            for group, each in zip(ids, words, strict=True)
+        ]
+        parts = zip(words, ends.split([len(group) for group in ids]), strict=True)
+        last = [each.states[torch.arange(len(at))[:, None], at] for each, at in parts]
+        return Read(
+            torch.cat([each.embedding for each in words]),
+            torch.cat([each.answer for each in recalled]),
+            [each.looks for each in recalled],
+            self.text.proj(torch.cat(last)),
+        )
 
 
 class RecallStage(Stage):
     """Squared error of the answer's codes and traits; the text's embedding goes on choosing among
-    the drawings as in stage `clip`.
+    the drawings as in stage `clip`. Where a thing's name ends, the text so far has to mean it, and
+    half of the heads each look at the end of the first and of the second name.
     """
 
     def __init__(
-        self, text: TextTower, recall: Recall, appearance: Appearance, settings: Settings
+        self,
+        text: TextTower,
+        recall: Recall,
+        appearance: Appearance,
+        settings: Settings,
+        *,
+        pad: int,
     ) -> None:
-        super().__init__(Memory(text, recall), settings)
+        super().__init__(Memory(text, recall, pad), settings)
         self.appearance = Appearance(appearance.codes, appearance.second)
 
     def training_step(self, batch: Reminder, index: int) -> Tensor:
-        words = half(self.net.reading, self.dtype_, *batch.ids).float()
-        answer = self.net.recall(words)
+        read = half(self.net, self.dtype_, batch.ends, *batch.ids)
+        words, answer = read.embedding.float(), read.answer.float()
         told = batch.first != NONE
         wanted = self.appearance.embed(batch.first.clamp(min=0), batch.second, batch.traits)
         wanted = torch.where(told[:, None], wanted, self.appearance.nothing())
         error = (answer - wanted).square()
         code, traits = error[:, :-TRAITS].sum(1).mean(), error[:, -TRAITS:].sum(1).mean()
-        self.log_dict({"code": code.detach(), "traits": traits.detach()})
-        loss = code + TRAIT * traits
+        look = looked(read.looks, batch)
+        self.log_dict({"code": code.detach(), "traits": traits.detach(), "look": look.detach()})
+        loss = code + TRAIT * traits + LOOKED * look
         if not told.any():
             return loss
         sharpness = self.net.sharpness.exp().clamp(max=50.0)
         find, right = chosen(self.appearance, words, batch.first, batch.second, sharpness)
-        self.log_dict({"find": find.detach(), "right": right.float().mean()})
+        named = self.named(read.named.float(), batch, sharpness)
+        self.log_dict(
+            {"find": find.detach(), "right": right.float().mean(), "named": named.detach()}
+        )
+        find = find + NAMED * named
         return loss + find + apart(self.appearance, words[told], wanted[told])
+
+    def named(self, read: Tensor, batch: Reminder, sharpness: Tensor) -> Tensor:
+        """How badly embeddings (B, 2, D) read at the ends of names tell the things: cross-entropy
+        among all drawings, and in pairs, which are read there, the weighted squared error of the
+        code; means over names.
+        """
+        known = batch.ends > 0
+        rows = torch.stack([batch.first, batch.second], dim=1)
+        if not known.any():
+            return read.sum() * 0
+        none = torch.full_like(rows[known], NONE)
+        missed, _ = chosen(self.appearance, read[known], rows[known], none, sharpness)
+        paired = known & (batch.second != NONE)[:, None]
+        code, *_ = self.appearance.parts(read[paired])
+        far = (code - self.appearance.codes[rows[paired]]).square().sum()
+        return missed + NEAR * far / paired.sum().clamp(min=1)
+
+
+def looked(looks: list[Tensor], batch: Reminder) -> Tensor:
+    """How badly the first half of the heads looks at the end of the first name, and the others at
+    that of the second, or at the text's begin where there is none: cross-entropy, mean over both.
+    """
+    known = batch.ends > 0
+    known[:, 1] |= batch.second == NONE  # looks at BEGIN
+    chances = [each.float().log_softmax(dim=-1).unflatten(1, (2, -1)) for each in looks]
+    parts = zip(chances, batch.ends.split([len(each) for each in looks]), strict=True)
+    found = [
+        each.gather(3, at[:, :, None, None].expand(-1, -1, each.shape[2], 1)).mean(dim=(2, 3))
+        for each, at in parts
+    ]  # (b, 2)
+    missed = -torch.cat(found) * known
+    return missed.sum() / known.sum().clamp(min=1)
 
 
 class Reminders(Stream[Reminder]):
@@ -179,9 +299,23 @@ class Reminders(Stream[Reminder]):
         told = self.captions.draw(rng, self.size)
         silent = rng.random(self.size) < 1 / SILENT
         texts = ["" if mute else text for mute, text in zip(silent, told.texts, strict=True)]
-        ids, order = in_groups(
-            cut_rows(self.tokenizer, texts, self.longest), self.tokenizer.pad, GROUPS
-        )
+        rows = cut_rows(self.tokenizer, texts, self.longest)
+        ids, order = in_groups(rows, self.tokenizer.pad, GROUPS)
         nobody = torch.from_numpy(silent)
         first, second = (torch.where(nobody, NONE, row)[order] for row in told[1:3])
-        return Reminder(ids, first, second, told.traits[order])
+        ends = torch.tensor(
+            [
+                [last_token(self.tokenizer, text, int(end), len(row) - 1) for end in both]
+                for text, row, both in zip(texts, rows, told.ends, strict=True)
+            ]
+        )
+        return Reminder(ids, first, second, told.traits[order], ends[order])
+
+
+def last_token(tokenizer: Tokenizer, text: str, end: int, stop: int) -> int:
+    """The token, before `stop`, in which the first `end` letters of a text end; 0 without one."""
+    if not (text and end):
+        return 0
+    spans = tokenizer.offsets(text)[:stop]
+    found = [i for i, (start, after) in enumerate(spans) if start < end <= after]
+    return found[-1] if found else 0

@@ -228,7 +228,7 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     from bluerider.training.decoder import DecoderStage, Latents
 
     extra, settings = shop.recipe.stages["decoder"], shop.recipe.settings("decoder")
-    latents, embeddings = encoded(shop, extra["variants"])
+    latents, embeddings = encoded(shop, extra["variants"], extra["blends"])
     nets = shop.fresh("unet"), shop.fresh("conditioner")
     stage = DecoderStage(*nets, shop.schedule("schedule"), settings)
     return stage, Latents(
@@ -249,11 +249,13 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     from bluerider.training.recall import Recall, RecallStage, Reminders
 
     extra, settings = shop.recipe.stages["recall"], shop.recipe.settings("recall")
+    if (layers := shop.recipe.nets["prior"].layers) < 2:
+        raise InputError(f"prior: layers: got {layers}; stage recall needs 2 or more")
     anew = shop.init is None
     text = shop.trained("text", "prior") if anew else shop.fresh("text")
     prior = shop.trained("prior", "prior") if anew else shop.fresh("prior")
     recall = Recall(prior.train(), anew=anew)
-    stage = RecallStage(text.train(), recall, shop.appearance, settings)
+    stage = RecallStage(text.train(), recall, shop.appearance, settings, pad=shop.tokenizer.pad)
     return stage, Reminders(
         Captions(shop.emoji, extra["told"], extra["keywords"]),
         shop.tokenizer,
@@ -277,12 +279,13 @@ def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, size: int = 16) ->
     return torch.cat([function(part) for part in x.split(size)])
 
 
-def encoded(shop: Workshop, scenes: int) -> tuple[Tensor, Tensor]:
-    """Latents (N, C, h, w) and embeddings (N, D) of the drawings on white, then of `scenes` scenes.
+def encoded(shop: Workshop, scenes: int, blends: int) -> tuple[Tensor, Tensor]:
+    """Latents (N, C, h, w) and embeddings (N, D) of the drawings on white, then of `scenes` scenes,
+    then of `blends` of two drawings.
 
     Kept in the run folder, for they take minutes.
     """
-    kept = shop.out / "decoder" / f"latents-{scenes}.safetensors"
+    kept = shop.out / "decoder" / f"latents-{scenes}-{blends}.safetensors"
     if not kept.is_file():
         dtype = getattr(torch, shop.recipe.settings("decoder").precision)
         autoencoder = shop.trained("autoencoder").to(dtype, memory_format=torch.channels_last)
@@ -303,6 +306,11 @@ def encoded(shop: Workshop, scenes: int) -> tuple[Tensor, Tensor]:
                 seen = sights.paint(motifs[start : start + 256])
                 latents.append(in_parts(encode, seen.picture))
                 embeddings.append(shop.appearance.embed(seen.first, seen.second, seen.traits))
+            for start in range(0, blends, 256):
+                blend = sights.blend(rng, min(256, blends - start))
+                latents.append(in_parts(encode, blend.picture))
+                one, other = (embeddings[0][blend.rows[:, i]] for i in (0, 1))
+                embeddings.append(torch.lerp(one, other, blend.share[:, None]))
         kept.parent.mkdir(parents=True, exist_ok=True)
         found = {"latents": torch.cat(latents), "embeddings": torch.cat(embeddings)}
         with beside(kept) as part:

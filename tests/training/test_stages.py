@@ -41,6 +41,7 @@ stages:
          scenes: 0.5}
   prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5, keywords: 0.2}
   recall: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, longest: 16}
+  rehearse: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, texts: 300}
   decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, variants: 3, blends: 2}
 """
 
@@ -136,9 +137,36 @@ def test_recall_goes_on_from_exported_weights(trained: Workshop, tmp_path: Path)
     (tmp_path / "tokenizer").symlink_to(trained.out / "tokenizer")
     again.run("recall", lambda text: None)
     for name in ("text", "prior"):
-        ours, theirs = (shop.trained(name).state_dict() for shop in (again, trained))
+        ours = again.trained(name, "recall").state_dict()
+        theirs = trained.trained(name).state_dict()
         for key, tensor in theirs.items():
             torch.testing.assert_close(ours[key], tensor)
+
+
+def test_rehearsing_leaves_reading_as_it_is(trained: Workshop) -> None:
+    before, after = (
+        trained.trained("prior", stage).state_dict() for stage in ("recall", "rehearse")
+    )
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
+    assert "proj_out.weight" in moved and "blocks.1.mlp.in_.weight" in moved
+    assert not any(key.startswith(("blocks.0.", "blocks.1.attn.k", "proj_text")) for key in moved)
+
+
+def test_what_was_read_is_kept(trained: Workshop) -> None:
+    stage, stream = PREPARE["rehearse"](trained)
+    recall, kept = stage.net, stream.kept
+    reminders = PREPARE["recall"](trained)[1]
+    assert len(kept.held) == 512  # two batches of 256 for 300 texts
+    reminders.size, reminders.seed = 256, 1
+    batch = reminders.batch(0)
+    pad, text = trained.tokenizer.pad, trained.trained("text", "recall")
+    with torch.no_grad():
+        words = text(batch.ids[0])
+        mask = batch.ids[0] != pad
+        whole = recall(words.states, words.embedding, mask).answer
+        rows = slice(0, len(whole))
+        answer = recall.answer(kept.held[rows].float(), kept.found[rows].float())
+    torch.testing.assert_close(answer, whole, atol=0.05, rtol=0.05)
 
 
 def test_the_image_tower_rests_where_a_batch_shows_no_pictures(
@@ -232,7 +260,7 @@ class Cut(Stream[Any]):
         return self.stream.draw(rng)
 
 
-@pytest.mark.parametrize("stage", ["autoencoder", "clip", "prior", "recall", "decoder"])
+@pytest.mark.parametrize("stage", ["autoencoder", "clip", "prior", "recall", "rehearse", "decoder"])
 def test_a_run_that_was_cut_ends_in_the_same_bits(
     trained: Workshop, tmp_path: Path, stage: str
 ) -> None:

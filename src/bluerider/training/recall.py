@@ -46,6 +46,14 @@ class Reminder(NamedTuple):
     ends: Tensor  # (B, 2) the last tokens of both names; 0 where that is not known
 
 
+class Heard(NamedTuple):
+    """The query when it has read a text."""
+
+    held: Tensor  # (B, width) what it holds of the text's embedding
+    found: Tensor  # (B, heads, width) what each head found in the tokens
+    looks: Tensor  # (B, heads, S) how much each looked at which, before the softmax
+
+
 class Recalled(NamedTuple):
     """What texts call up."""
 
@@ -160,32 +168,39 @@ class Recall(nn.Module):
         """Token states (B, S, W), true in `mask` (B, S) where there are tokens, and text embeddings
         (B, D) -> image embeddings, as the whole prior answers.
         """
-        prior, loud = self.prior, self.loud.to(text.dtype)
-        first, second = prior.blocks[0], prior.blocks[1]
-        heard = prior.proj_pooled(text) + loud[0]
-        x = loud[1] + first.attn.out(first.attn.v(first.norm1(heard)))  # (B, width)
-        x = x + first.mlp(first.norm2(x))
-        found, looks = self.read(second.norm1(x), states, mask)
-        x = x + found
-        for block in prior.blocks[1:]:
-            x = x + block.mlp(block.norm2(x))
-        return Recalled(prior.restore(prior.proj_out(prior.norm_out(x))), looks)
+        heard = self.hear(states, text, mask)
+        return Recalled(self.answer(heard.held, heard.found), heard.looks)
 
-    def read(self, query: Tensor, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """What the query (B, width) finds in the tokens, in the second block (B, width), and how
-        much it looks at each (B, heads, S).
-        """
-        prior, length = self.prior, states.shape[1]
-        second = prior.blocks[1]
+    def hear(self, states: Tensor, text: Tensor, mask: Tensor) -> Heard:
+        """The query's way up to where it has looked at the tokens, in the second block."""
+        prior, loud, length = self.prior, self.loud.to(text.dtype), states.shape[1]
+        first, second = prior.blocks[0], prior.blocks[1]
+        own = prior.proj_pooled(text) + loud[0]
+        held = loud[1] + first.attn.out(first.attn.v(first.norm1(own)))  # (B, width)
+        held = held + first.mlp(first.norm2(held))
         causal = torch.ones(length, length, dtype=torch.bool, device=states.device).tril()
         tokens = prior.proj_text(states) + prior.positions[:, :length]
-        tokens = prior.blocks[0](tokens, causal & mask[:, None, None])
-        k, v = second.attn.keys(second.norm1(tokens))  # (B, heads, S, d)
-        q = split(second.attn.q(query)[:, None], second.attn.heads)
-        looks = (q @ k.transpose(-1, -2))[:, :, 0] * q.shape[-1] ** -0.5
-        looks = looks.masked_fill(~mask[:, None], float("-inf"))
-        found = (looks.softmax(dim=-1)[:, :, None] @ v).flatten(1)
-        return second.attn.out(found), looks
+        tokens = second.norm1(first(tokens, causal & mask[:, None, None]))
+        heads = second.attn.heads
+        q = split(second.attn.q(second.norm1(held))[:, None], heads)  # (B, heads, 1, d)
+        looks = (q @ split(second.attn.k(tokens), heads).transpose(-1, -2))[:, :, 0]
+        looks = (looks * q.shape[-1] ** -0.5).masked_fill(~mask[:, None], float("-inf"))
+        return Heard(held, looks.softmax(dim=-1) @ tokens, looks)
+
+    def answer(self, held: Tensor, found: Tensor) -> Tensor:
+        """The rest of its way: what it holds (B, width) and what each head found (B, heads, width)
+        -> image embeddings (B, D).
+        """
+        prior = self.prior
+        attn = prior.blocks[1].attn
+        # Values are linear in the tokens: of what is found, not of every token.
+        value = attn.v.weight.unflatten(0, (attn.heads, -1))  # (heads, d, width)
+        values = torch.einsum("bhw,hdw->bhd", found, value).flatten(1) + attn.v.bias
+        x = held + attn.out(values)
+        for block in prior.blocks[1:]:
+            x = x + block.mlp(block.norm2(x))
+        restored: Tensor = prior.restore(prior.proj_out(prior.norm_out(x)))
+        return restored
 
 
 class Memory(nn.Module):
@@ -235,10 +250,8 @@ class RecallStage(Stage):
         read = half(self.net, self.dtype_, batch.ends, *batch.ids)
         words, answer = read.embedding.float(), read.answer.float()
         told = batch.first != NONE
-        wanted = self.appearance.embed(batch.first.clamp(min=0), batch.second, batch.traits)
-        wanted = torch.where(told[:, None], wanted, self.appearance.nothing())
-        error = (answer - wanted).square()
-        code, traits = error[:, :-TRAITS].sum(1).mean(), error[:, -TRAITS:].sum(1).mean()
+        wanted = meant(self.appearance, batch.first, batch.second, batch.traits)
+        code, traits = missed(answer, wanted)
         look = looked(read.looks, batch)
         self.log_dict({"code": code.detach(), "traits": traits.detach(), "look": look.detach()})
         loss = code + TRAIT * traits + LOOKED * look
@@ -263,11 +276,23 @@ class RecallStage(Stage):
         if not known.any():
             return read.sum() * 0
         none = torch.full_like(rows[known], NONE)
-        missed, _ = chosen(self.appearance, read[known], rows[known], none, sharpness)
+        choice, _ = chosen(self.appearance, read[known], rows[known], none, sharpness)
         paired = known & (batch.second != NONE)[:, None]
         code, *_ = self.appearance.parts(read[paired])
         far = (code - self.appearance.codes[rows[paired]]).square().sum()
-        return missed + NEAR * far / paired.sum().clamp(min=1)
+        return choice + NEAR * far / paired.sum().clamp(min=1)
+
+
+def meant(appearance: Appearance, first: Tensor, second: Tensor, traits: Tensor) -> Tensor:
+    """The embeddings (B, D) that texts mean; where no first thing is told, nothing at all."""
+    wanted = appearance.embed(first.clamp(min=0), second, traits)
+    return torch.where((first != NONE)[:, None], wanted, appearance.nothing())
+
+
+def missed(answer: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared errors of the codes and of the traits, summed over numbers, mean over the batch."""
+    error = (answer - wanted).square()
+    return error[:, :-TRAITS].sum(1).mean(), error[:, -TRAITS:].sum(1).mean()
 
 
 def looked(looks: list[Tensor], batch: Reminder) -> Tensor:
@@ -282,8 +307,8 @@ def looked(looks: list[Tensor], batch: Reminder) -> Tensor:
         each.gather(3, at[:, :, None, None].expand(-1, -1, each.shape[2], 1)).mean(dim=(2, 3))
         for each, at in parts
     ]  # (b, 2)
-    missed = -torch.cat(found) * known
-    return missed.sum() / known.sum().clamp(min=1)
+    lost = -torch.cat(found) * known
+    return lost.sum() / known.sum().clamp(min=1)
 
 
 class Reminders(Stream[Reminder]):

@@ -36,7 +36,7 @@ MAKES = {
     "text": ("recall", "text"),
     "image": ("clip", "vision"),
     "autoencoder": ("autoencoder", "autoencoder"),
-    "prior": ("recall", "prior"),
+    "prior": ("rehearse", "prior"),
     "unet": ("decoder", "unet"),
     "conditioner": ("decoder", "conditioner"),
 }
@@ -265,11 +265,35 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     )
 
 
+def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
+    """What the query holds and finds after reading many texts, and what they mean."""
+    from bluerider.training.recall import Recall, Reminders
+    from bluerider.training.rehearsal import Ears, Rehearsals, RehearseStage, keep
+
+    extra, settings = shop.recipe.stages["rehearse"], shop.recipe.settings("rehearse")
+    text, prior = (
+        shop.trained(name, "recall") if shop.init is None else shop.fresh(name)
+        for name in ("text", "prior")
+    )
+    recall = Recall(prior, anew=False)
+    told = shop.recipe.stages["recall"]
+    captions = Captions(shop.emoji, extra["told"], extra["keywords"])
+    reminders = Reminders(
+        captions, shop.tokenizer, batch=256, longest=told["longest"], seed=settings.seed + 1
+    )
+    ears = Ears(text, recall, shop.tokenizer.pad)
+    dtype = getattr(torch, settings.precision)
+    kept = keep(ears, reminders, shop.appearance, extra["texts"], dtype)
+    stage = RehearseStage(recall.train(), settings)
+    return stage, Rehearsals(kept, batch=settings.batch, seed=settings.seed)
+
+
 PREPARE: dict[str, Callable[[Workshop], tuple[Stage, Stream[Any]]]] = {
     "autoencoder": prepare_autoencoder,
     "clip": prepare_clip,
     "prior": prepare_prior,
     "recall": prepare_recall,
+    "rehearse": prepare_rehearse,
     "decoder": prepare_decoder,
 }
 

@@ -1,0 +1,95 @@
+"""Stage `rehearse`: the prior goes on alone, from what it has read.
+
+With the text tower at rest, what the query holds and finds after reading a text does not change
+any more. It is kept once for many texts, and the rest of the way is trained on it: most of what has
+to be learned by heart, at a tenth of the cost.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bluerider.nets.clip import TextTower
+from bluerider.training.appearance import Appearance
+from bluerider.training.recall import TRAIT, Recall, Reminder, Reminders, meant, missed
+from bluerider.training.stage import Settings, Stage, half
+from bluerider.training.stream import Stream
+
+
+class Kept(NamedTuple):
+    """What was read of texts, and what they mean."""
+
+    held: Tensor  # (N, width)
+    found: Tensor  # (N, heads, width)
+    wanted: Tensor  # (N, D) float32
+
+
+class Ears(torch.nn.Module):
+    """Text tower and recall up to where it has read: ids (B, S) -> `held` and `found`."""
+
+    def __init__(self, text: TextTower, recall: Recall, pad: int) -> None:
+        super().__init__()
+        self.text, self.recall, self.pad = text, recall, pad
+
+    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        words = self.text(ids)
+        heard = self.recall.hear(words.states, words.embedding, ids != self.pad)
+        return heard.held, heard.found
+
+
+def keep(
+    ears: Ears, reminders: Reminders, appearance: Appearance, count: int, dtype: torch.dtype
+) -> Kept:
+    """What is read of the first `count` texts or a few more, in half precision."""
+    parts = [of_batch(ears, batch, appearance, dtype) for batch in first(reminders, count)]
+    return Kept(*(torch.cat(each) for each in zip(*parts, strict=True)))
+
+
+def first(reminders: Reminders, count: int) -> Iterator[Reminder]:
+    """Batches of at least `count` texts."""
+    for step in range(-(-count // reminders.size)):
+        yield reminders.batch(step)
+
+
+@torch.no_grad()
+def of_batch(ears: Ears, batch: Reminder, appearance: Appearance, dtype: torch.dtype) -> Kept:
+    """What is read of one batch."""
+    pairs = [half(ears, dtype, group) for group in batch.ids]
+    held, found = (torch.cat(each).to(dtype) for each in zip(*pairs, strict=True))
+    return Kept(held, found, meant(appearance, batch.first, batch.second, batch.traits))
+
+
+class RehearseStage(Stage):
+    """Squared error of the answer's codes and traits, as in stage `recall`."""
+
+    net: Recall
+
+    def __init__(self, recall: Recall, settings: Settings) -> None:
+        recall.prior.requires_grad_(False)
+        attn = recall.prior.blocks[1].attn
+        for part in (attn.v, attn.out, recall.prior.norm_out, recall.prior.proj_out):
+            part.requires_grad_(True)
+        for block in recall.prior.blocks[1:]:
+            block.norm2.requires_grad_(True)
+            block.mlp.requires_grad_(True)
+        super().__init__(recall, settings)
+
+    def training_step(self, batch: Kept, index: int) -> Tensor:
+        answer = self.net.answer(batch.held, batch.found)
+        code, traits = missed(answer, batch.wanted)
+        self.log_dict({"code": code.detach(), "traits": traits.detach()})
+        return code + TRAIT * traits
+
+
+class Rehearsals(Stream[Kept]):
+    """Batches for the `rehearse` stage, drawn from what is kept."""
+
+    def __init__(self, kept: Kept, *, batch: int, seed: int) -> None:
+        self.kept, self.size, self.seed = kept, batch, seed
+
+    def draw(self, rng: np.random.Generator) -> Kept:
+        rows = torch.from_numpy(rng.integers(len(self.kept.held), size=self.size))
+        return Kept(*(each[rows].float() for each in self.kept))

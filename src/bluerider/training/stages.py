@@ -1,4 +1,4 @@
-"""The six stages that make a model of Kandinsky 2.2's kind, and the export of what they leave."""
+"""The seven stages that make a model of Kandinsky 2.2's kind, and the export of what they leave."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

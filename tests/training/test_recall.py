@@ -15,6 +15,7 @@ from bluerider.training.recall import (
     last_token,
     looked,
 )
+from bluerider.training.rehearsal import attune
 from bluerider.training.tokenizer import train_tokenizer
 
 WIDTH = 256
@@ -80,6 +81,20 @@ def test_recall_reads_tokens_but_no_padding() -> None:
         padded = torch.where(mask[..., None], states, other)
         assert torch.allclose(recall(padded, text, mask).answer, found, atol=1e-5)
         assert not torch.allclose(recall(other, text, mask).answer, found, atol=1e-2)
+
+
+def test_attuning_changes_no_answer() -> None:
+    net, told = prior(), read(16)
+    recall = taught(net, told)
+    states, text, mask = told
+    with torch.no_grad():
+        before, heard = recall(*told).answer, recall.hear(*told)
+        attune(recall, heard.found)
+        assert torch.allclose(recall(*told).answer, before, atol=2e-3)
+        assert torch.allclose(answer(net, states, text, mask), before, atol=5e-3)
+        found = recall.hear(*told).found
+    assert found.mean(dim=(0, 1)).abs().max() < 1e-3
+    assert 0.8 < found.std(dim=(0, 1)).mean() < 1.2
 
 
 def test_recall_goes_on_where_it_stopped() -> None:

@@ -62,6 +62,30 @@ def of_batch(ears: Ears, batch: Reminder, appearance: Appearance, dtype: torch.d
     return Kept(held, found, meant(appearance, batch.first, batch.second, batch.traits))
 
 
+@torch.no_grad()
+def attune(recall: Recall, found: Tensor) -> None:
+    """Centre and scale what the second block's norm gives, so that its part that differs from token
+    to token, `found` (N, heads, width), has deviation 1; the answers stay what they are.
+
+    The tokens' mark and what the first block adds to every token alike are a hundred times as large
+    as what tells the tokens apart: on that, a layer would learn almost nothing.
+    """
+    block = recall.prior.blocks[1]
+    norm, attn = block.norm1, block.attn
+    found = found.float()
+    mean = found.mean(dim=(0, 1))
+    gain = 1 / (found - mean).std(dim=(0, 1)).mean().clamp(min=1e-6)
+    norm.weight.mul_(gain)
+    norm.bias.sub_(mean).mul_(gain)
+    for layer in (attn.q, attn.k, attn.v):
+        layer.bias.add_(layer.weight @ mean)
+        layer.weight.div_(gain)
+    attn.out.bias.add_(attn.out.weight @ attn.v.bias)  # the values' constant part
+    attn.v.bias.zero_()
+    attn.v.weight.mul_(gain)
+    attn.out.weight.div_(gain)
+
+
 class RehearseStage(Stage):
     """Squared error of the answer's codes and traits, as in stage `recall`."""
 

@@ -49,6 +49,7 @@ KINDS: dict[str, Any] = {
     "conditioner": ImageConditioner,
 }
 MEASURED = 8192  # texts whose embeddings give the prior's statistics
+TUNED = 2048  # texts that tell how much tokens differ
 OFTEN = 20  # times the words of scenes count, in which hundreds of names are told
 FLAT = 1e-4  # deviation of a number that never changes
 
@@ -268,7 +269,7 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """What the query holds and finds after reading many texts, and what they mean."""
     from bluerider.training.recall import Recall, Reminders
-    from bluerider.training.rehearsal import Ears, Rehearsals, RehearseStage, keep
+    from bluerider.training.rehearsal import Ears, Rehearsals, RehearseStage, attune, keep
 
     extra, settings = shop.recipe.stages["rehearse"], shop.recipe.settings("rehearse")
     text, prior = (
@@ -283,6 +284,7 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     )
     ears = Ears(text, recall, shop.tokenizer.pad)
     dtype = getattr(torch, settings.precision)
+    attune(recall, keep(ears, reminders, shop.appearance, TUNED, dtype).found)
     kept = keep(ears, reminders, shop.appearance, extra["texts"], dtype)
     stage = RehearseStage(recall.train(), settings)
     return stage, Rehearsals(kept, batch=settings.batch, seed=settings.seed)

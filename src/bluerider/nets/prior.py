@@ -40,19 +40,27 @@ class Prior(nn.Module):
         masked keys weigh nothing, so they are left out. Returns the normalised clean embedding (B,
         D).
         """
+        tokens, visible = self.lay_out(x, t, text, pooled, mask)
+        for block in self.blocks:
+            tokens = block(tokens, visible)
+        return self.proj_out(self.norm_out(tokens[:, -1]))
+
+    def lay_out(
+        self, x: Tensor, t: Tensor, text: Tensor, pooled: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The tokens (B, S + 4, width) that the blocks begin with, and which of them each may see
+        (B, 1, S + 4, S + 4).
+        """
         length = text.shape[1]
         time = self.time(sinusoid(t, self.query.shape[-1]).to(x.dtype))
         extra = torch.stack([self.proj_pooled(pooled), time, self.proj_x(x)], dim=1)
         query = self.query.expand(len(x), -1, -1)
-        tokens = torch.cat([self.proj_text(text), extra, query], dim=1)  # (B, S + 4, width)
+        tokens = torch.cat([self.proj_text(text), extra, query], dim=1)
         positions = self.positions
         tokens = tokens + torch.cat([positions[:, :length], positions[:, -4:]], dim=1)
         seen = torch.cat([mask.bool(), mask.new_ones(len(x), 4).bool()], dim=1)
         causal = torch.ones(length + 4, length + 4, dtype=torch.bool, device=x.device).tril()
-        visible = causal[None, None] & seen[:, None, None]
-        for block in self.blocks:
-            tokens = block(tokens, visible)
-        return self.proj_out(self.norm_out(tokens[:, -1]))
+        return tokens, causal[None, None] & seen[:, None, None]
 
     def normalise(self, embedding: Tensor) -> Tensor:
         """Image embedding -> the space that is diffused."""

@@ -12,11 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bluerider.nets.attention import Attention, split
 from bluerider.nets.clip import TextTower
 from bluerider.training.appearance import Appearance
 from bluerider.training.recall import TRAIT, Recall, Reminder, Reminders, meant, missed
 from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
+
+MARKED = 300.0  # how far, before the softmax, what is beside the tokens stays behind them
+RIDGE = 0.01  # of a token's mean variance
 
 
 class Kept(NamedTuple):
@@ -63,18 +67,38 @@ def of_batch(ears: Ears, batch: Reminder, appearance: Appearance, dtype: torch.d
 
 
 @torch.no_grad()
-def attune(recall: Recall, found: Tensor) -> None:
+def bystanders(ears: Ears, batch: Reminder, levels: int, seed: int) -> Tensor:
+    """What stands beside a batch's tokens in the second block, normed, (B, 4, width): the text's
+    embedding, times below `levels`, noise, the query itself.
+    """
+    prior, rng = ears.recall.prior, torch.Generator().manual_seed(seed)
+    found = []
+    for ids in batch.ids:
+        words = ears.text(ids)
+        x = torch.randn(len(ids), prior.config.embed_dim, generator=rng)
+        t = torch.randint(levels, (len(ids),), generator=rng)
+        told = words.states, words.embedding, ids != ears.pad
+        tokens = prior.blocks[0](*prior.lay_out(x, t, *told))
+        found.append(prior.blocks[1].norm1(tokens[:, -4:]))
+    return torch.cat(found)
+
+
+@torch.no_grad()
+def attune(recall: Recall, kept: Kept, beside: Tensor) -> None:
     """Centre and scale what the second block's norm gives, so that its part that differs from token
-    to token, `found` (N, heads, width), has deviation 1; the answers stay what they are.
+    to token has deviation 1, and let the query look at nothing but tokens, whatever stands `beside`
+    (B, 4, width) those of the first B texts; what it reads of them stays what it is.
 
     The tokens' mark and what the first block adds to every token alike are a hundred times as large
-    as what tells the tokens apart: on that, a layer would learn almost nothing.
+    as what tells the tokens apart: on that, a layer would learn almost nothing, and their mark is
+    lost in it.
     """
     block = recall.prior.blocks[1]
     norm, attn = block.norm1, block.attn
-    found = found.float()
+    found = kept.found.float()
     mean = found.mean(dim=(0, 1))
     gain = 1 / (found - mean).std(dim=(0, 1)).mean().clamp(min=1e-6)
+    turn_away(attn, norm(kept.held.float()), found, beside)
     norm.weight.mul_(gain)
     norm.bias.sub_(mean).mul_(gain)
     for layer in (attn.q, attn.k, attn.v):
@@ -84,6 +108,43 @@ def attune(recall: Recall, found: Tensor) -> None:
     attn.v.bias.zero_()
     attn.v.weight.mul_(gain)
     attn.out.weight.div_(gain)
+
+
+def turn_away(attn: Attention, query: Tensor, found: Tensor, beside: Tensor) -> None:
+    """Change the keys so that queries (N, width) look at tokens like those `found` (N, heads,
+    width) and not at what stands `beside` (B, 4, width), all normed.
+    """
+    q = split(attn.q(query)[:, None], attn.heads)[:, :, 0]  # (N, heads, d)
+    size = q.shape[2] ** 0.5
+    toward = q.mean(dim=0)
+    toward = toward / toward.square().sum(dim=1, keepdim=True) * size  # (heads, d)
+    weight = attn.k.weight.unflatten(0, (attn.heads, -1))
+    tokens = torch.einsum("nhw,hdw,nhd->nh", found, weight, q)[: len(beside), :, None]
+    others = torch.einsum("nsw,hdw,nhd->nhs", beside, weight, q[: len(beside)])
+    ahead = ((others - tokens) / size).clamp(min=0) + MARKED  # (B, heads, 4)
+    away = telling(found.flatten(0, 1), beside)
+    far = ((found.mean(dim=(0, 1)) - beside) @ away).clamp(min=0.1)  # (B, 4), about 1
+    strength = (ahead / far[:, None]).amax(dim=(0, 2))  # (heads,)
+    attn.k.weight.add_(torch.outer((toward * strength[:, None]).flatten(), away))
+
+
+def telling(tokens: Tensor, others: Tensor) -> Tensor:
+    """The direction (width,) along which the mean of tokens (N, width) is 1 farther than each of
+    those of others (B, kinds, width), and all differ least among themselves (as in Fisher's
+    discriminant).
+    """
+    apart = tokens.mean(dim=0) - others.mean(dim=0)  # (kinds, width)
+    spread = covariance(tokens) + covariance((others - others.mean(dim=0)).flatten(0, 1))
+    ways = torch.linalg.solve(spread, apart.T.double())  # (width, kinds)
+    shares = torch.linalg.solve(apart.double() @ ways, torch.ones(len(apart)).double())
+    return (ways @ shares).float()
+
+
+def covariance(x: Tensor) -> Tensor:
+    """Of rows (N, width), as a part of their mean variance, with a ridge; float64."""
+    x = (x - x.mean(dim=0)).double()
+    found = x.T @ x
+    return found / found.diagonal().mean() + RIDGE * torch.eye(len(found)).double()
 
 
 class RehearseStage(Stage):

@@ -269,7 +269,14 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """What the query holds and finds after reading many texts, and what they mean."""
     from bluerider.training.recall import Recall, Reminders
-    from bluerider.training.rehearsal import Ears, Rehearsals, RehearseStage, attune, keep
+    from bluerider.training.rehearsal import (
+        Ears,
+        Rehearsals,
+        RehearseStage,
+        attune,
+        bystanders,
+        keep,
+    )
 
     extra, settings = shop.recipe.stages["rehearse"], shop.recipe.settings("rehearse")
     text, prior = (
@@ -284,7 +291,9 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     )
     ears = Ears(text, recall, shop.tokenizer.pad)
     dtype = getattr(torch, settings.precision)
-    attune(recall, keep(ears, reminders, shop.appearance, TUNED, dtype).found)
+    levels = shop.schedule("prior_schedule").length
+    beside = bystanders(ears, reminders.batch(0), levels, settings.seed)
+    attune(recall, keep(ears, reminders, shop.appearance, TUNED, dtype), beside)
     kept = keep(ears, reminders, shop.appearance, extra["texts"], dtype)
     stage = RehearseStage(recall.train(), settings)
     return stage, Rehearsals(kept, batch=settings.batch, seed=settings.seed)

@@ -67,13 +67,13 @@ def of_batch(ears: Ears, batch: Reminder, appearance: Appearance, dtype: torch.d
 
 
 @torch.no_grad()
-def bystanders(ears: Ears, batch: Reminder, levels: int, seed: int) -> Tensor:
-    """What stands beside a batch's tokens in the second block, normed, (B, 4, width): the text's
-    embedding, times below `levels`, noise, the query itself.
+def bystanders(ears: Ears, reminders: Reminders, count: int, levels: int) -> Tensor:
+    """What stands beside the tokens of the texts that are kept first, in the second block, normed
+    (B, 4, width): the text's embedding, times below `levels`, noise, the query itself.
     """
-    prior, rng = ears.recall.prior, torch.Generator().manual_seed(seed)
+    prior, rng = ears.recall.prior, torch.Generator().manual_seed(reminders.seed)
     found = []
-    for ids in batch.ids:
+    for ids in (group for batch in first(reminders, count) for group in batch.ids):
         words = ears.text(ids)
         x = torch.randn(len(ids), prior.config.embed_dim, generator=rng)
         t = torch.randint(levels, (len(ids),), generator=rng)

@@ -49,7 +49,7 @@ KINDS: dict[str, Any] = {
     "conditioner": ImageConditioner,
 }
 MEASURED = 8192  # texts whose embeddings give the prior's statistics
-TUNED = 2048  # texts that tell how much tokens differ
+TUNED = 4096  # texts that tell how much tokens differ, and how much what is beside them
 OFTEN = 20  # times the words of scenes count, in which hundreds of names are told
 FLAT = 1e-4  # deviation of a number that never changes
 
@@ -292,7 +292,7 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     ears = Ears(text, recall, shop.tokenizer.pad)
     dtype = getattr(torch, settings.precision)
     levels = shop.schedule("prior_schedule").length
-    beside = bystanders(ears, reminders.batch(0), levels, settings.seed)
+    beside = bystanders(ears, reminders, TUNED, levels)
     attune(recall, keep(ears, reminders, shop.appearance, TUNED, dtype), beside)
     kept = keep(ears, reminders, shop.appearance, extra["texts"], dtype)
     stage = RehearseStage(recall.train(), settings)

@@ -23,7 +23,7 @@ from bluerider.scenes.wording import languages
 
 STRANGERS = Path(__file__).parent / "data" / "strangers.json"
 WRONGLY = 0.05  # of the texts of a kind that the model can know, at most so many are warned
-SLIPS = 0.08  # of names as people type them
+MISTYPED = 0.08  # of names, in the text "as people type them"
 STEPS = tuple(number / 20 for number in range(10, 21))  # thresholds of the table
 NAMES, SCENES = 20, 6  # names a language, scenes of a kind in it, unless told
 KEPT_OUT, UNKNOWN = "English names kept out", "unknown texts"
@@ -102,7 +102,7 @@ def said(drawings: Drawings, tongues: list[str], count: int) -> list[str]:
 def as_typed(name: str) -> str:
     """An English name as somebody may type it, the same every time."""
     rng = np.random.default_rng(number(f"typed\n{name}"))
-    return typed(name, rng, english=True, slips=SLIPS)
+    return typed(name, rng, english=True, slips=MISTYPED)
 
 
 def among_others(names: Iterable[str]) -> Iterator[str]:

@@ -32,7 +32,7 @@ TRAIT = 4.0  # weight of a trait's squared error; a number of a code has 1
 SHARPNESS = 0.5  # of the text's choice among drawings, at first
 SILENT = 50  # one text in so many is empty
 NAMED, LOOKED = 1.0, 0.5  # weights of what names mean where they end, and of looking there
-NEAR = 0.5  # of a code's squared error, beside the choice of a name
+EXACT = 0.5  # weight of a code's squared error, beside the choice of a name
 BEGIN = 0  # the token that is looked at where there is no second name
 
 
@@ -280,7 +280,7 @@ class RecallStage(Stage):
         paired = known & (batch.second != NONE)[:, None]
         code, *_ = self.appearance.parts(read[paired])
         far = (code - self.appearance.codes[rows[paired]]).square().sum()
-        return choice + NEAR * far / paired.sum().clamp(min=1)
+        return choice + EXACT * far / paired.sum().clamp(min=1)
 
 
 def meant(appearance: Appearance, first: Tensor, second: Tensor, traits: Tensor) -> Tensor:

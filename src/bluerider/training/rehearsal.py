@@ -48,11 +48,11 @@ def keep(
     ears: Ears, reminders: Reminders, appearance: Appearance, count: int, dtype: torch.dtype
 ) -> Kept:
     """What is read of the first `count` texts or a few more, in half precision."""
-    parts = [of_batch(ears, batch, appearance, dtype) for batch in first(reminders, count)]
+    parts = [of_batch(ears, batch, appearance, dtype) for batch in batches(reminders, count)]
     return Kept(*(torch.cat(each) for each in zip(*parts, strict=True)))
 
 
-def first(reminders: Reminders, count: int) -> Iterator[Reminder]:
+def batches(reminders: Reminders, count: int) -> Iterator[Reminder]:
     """Batches of at least `count` texts."""
     for step in range(-(-count // reminders.size)):
         yield reminders.batch(step)
@@ -73,7 +73,7 @@ def bystanders(ears: Ears, reminders: Reminders, count: int, levels: int) -> Ten
     """
     prior, rng = ears.recall.prior, torch.Generator().manual_seed(reminders.seed)
     found = []
-    for ids in (group for batch in first(reminders, count) for group in batch.ids):
+    for ids in (group for batch in batches(reminders, count) for group in batch.ids):
         words = ears.text(ids)
         x = torch.randn(len(ids), prior.config.embed_dim, generator=rng)
         t = torch.randint(levels, (len(ids),), generator=rng)

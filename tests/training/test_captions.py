@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluerider.scenes.names import is_kept_out, slipped, typed
+from bluerider.scenes.names import ENGLISH_SLIPS, SLIPS, is_kept_out, slipped, typed
 from bluerider.scenes.scene import Scene
 from bluerider.training.appearance import NONE
 from bluerider.training.captions import (
@@ -133,6 +133,14 @@ def test_only_scenes_of_two_have_a_second_thing(captions: Captions) -> None:
 def test_a_batch_hangs_on_its_seed_alone(captions: Captions) -> None:
     one, other = (captions.draw(np.random.default_rng(5), 20) for _ in range(2))
     assert one.texts == other.texts and torch.equal(one.traits, other.traits)
+
+
+def test_short_names_are_mistyped_too_and_english_ones_more_often() -> None:
+    rng = np.random.default_rng(0)
+    right = ("cat", "cats", "the cat", "a cat", "Cat", "CAT")
+    for english, share in ((True, ENGLISH_SLIPS), (False, SLIPS)):
+        texts = [typed("cat", rng, english=english) for _ in range(2000)]
+        assert sum(text not in right for text in texts) / 2000 == pytest.approx(share, abs=0.04)
 
 
 @given(st.text(min_size=5, max_size=30), st.integers(0, 999))

@@ -12,11 +12,20 @@ from safetensors.torch import load_file
 from bluerider.errors import InputError
 from bluerider.evaluate.encoder import Encoder
 from bluerider.pipeline import Pipeline
+from bluerider.training.answers import VERSIONS
 from bluerider.training.appearance import TRAITS
 from bluerider.training.emoji import EmojiSet
 from bluerider.training.recipe import STAGES, Recipe
 from bluerider.training.run import train
-from bluerider.training.stages import PREPARE, Workshop, deepened, encoded, export, export_net
+from bluerider.training.stages import (
+    PREPARE,
+    Workshop,
+    answered,
+    deepened,
+    encoded,
+    export,
+    export_net,
+)
 from bluerider.training.stream import Stream
 from tests.training.drawn import tiny_emoji
 
@@ -42,7 +51,8 @@ stages:
   prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5, keywords: 0.2}
   recall: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, longest: 16}
   rehearse: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, texts: 300}
-  decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, variants: 3, blends: 2}
+  decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, told: 0.5, variants: 3,
+            blends: 2}
 """
 
 
@@ -208,6 +218,12 @@ def test_the_decoder_is_shown_drawings_scenes_and_blends(trained: Workshop) -> N
     assert len(latents) == len(embeddings) == drawings + 3 + 2
     assert embeddings[drawings : drawings + 3, -TRAITS:].any(dim=1).all()
     assert not embeddings[-2:, -TRAITS:].any()
+
+
+def test_the_decoder_is_told_what_the_prior_answers(trained: Workshop) -> None:
+    stream = PREPARE["decoder"](trained)[1]
+    assert stream.answers.shape == (len(trained.emoji.seen) + 3, VERSIONS, 32)
+    assert torch.equal(answered(trained, 3), stream.answers)
 
 
 def test_recall_needs_two_layers_of_the_prior(trained: Workshop, tmp_path: Path) -> None:

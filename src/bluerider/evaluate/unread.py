@@ -10,7 +10,14 @@ import numpy as np
 from bluerider.errors import InputError
 from bluerider.evaluate.drawings import Drawings
 from bluerider.evaluate.words import OTHERS, Word, open_places
-from bluerider.scenes.names import articled, is_kept_out, recased, slipped, with_article
+from bluerider.scenes.names import (
+    SHORTEST,
+    articled,
+    is_kept_out,
+    recased,
+    slipped,
+    with_article,
+)
 from bluerider.scenes.plural import plural
 
 SPELLINGS: dict[str, Callable[[str, np.random.Generator], str]] = {
@@ -47,7 +54,6 @@ def among(kind: str) -> Callable[[str, np.random.Generator], str]:
 
 ASIDES = {kind: among(kind) for kind in AMONG}
 WAYS = {"typed": SPELLINGS, "asides": ASIDES}
-SHORTEST = 3  # letters of a name in which a slip can be made
 TRIES = 20  # draws until a spelling differs from the name
 
 

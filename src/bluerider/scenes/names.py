@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 HELD_OUT = 10  # one name in so many is kept out of every stage
 SLIPS = 0.16  # of names in training, more than people make: they are learned last
+ENGLISH_SLIPS = 0.3  # of English ones, which are learned first
+SHORTEST = 3  # letters of a name in which a slip can be made
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -19,10 +21,14 @@ def is_kept_out(language: str, emoji: str) -> bool:
     return int.from_bytes(hashed[:8], "big") % HELD_OUT == 0
 
 
-def typed(name: str, rng: "np.random.Generator", *, english: bool, slips: float = SLIPS) -> str:
+def typed(
+    name: str, rng: "np.random.Generator", *, english: bool, slips: float | None = None
+) -> str:
     """A name as people type it: another case now and then, a slip in a part `slips` of all; in
     English an article or a plural.
     """
+    if slips is None:
+        slips = ENGLISH_SLIPS if english else SLIPS
     luck = rng.random()
     if english and luck < 0.12:
         return with_article(name, rng)
@@ -30,7 +36,7 @@ def typed(name: str, rng: "np.random.Generator", *, english: bool, slips: float 
         return plural(name)
     if 0.18 <= luck < 0.26:
         return recased(name, rng)
-    if 0.26 <= luck < 0.26 + slips and len(name) > 4:
+    if 0.26 <= luck < 0.26 + slips and len(name) >= SHORTEST:
         return slipped(name, rng)
     return name
 

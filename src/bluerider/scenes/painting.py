@@ -17,10 +17,11 @@ Range = tuple[float, float]
 
 # The longer side of a thing and its middle, as parts of the canvas; one value is drawn of a range.
 ALONE: Range = (0.88, 0.98)
-ON_COLOUR: Range = (0.70, 0.84)  # its background shows all around
+ON_COLOUR: Range = (0.74, 0.84)  # its background shows all around
 SMALL: Range = (0.34, 0.42)
-ASIDE: Range = (0.44, 0.52)  # one at the left, right, top or bottom
-SHARED: Range = (0.38, 0.44)  # one of two or three
+ASIDE: Range = (0.46, 0.52)  # one at the left, right, top or bottom
+PAIRED: Range = (0.43, 0.48)  # one of two different ones
+SHARED: Range = (0.38, 0.44)  # one of two or three alike
 NEAR, FAR, MIDDLE = 0.25, 0.75, 0.5
 SPOTS: dict[str, tuple[tuple[float, float], ...]] = {  # (x, y) of every thing, in order
     "left": ((NEAR, MIDDLE),),
@@ -74,7 +75,7 @@ def layout(scene: Scene, rng: np.random.Generator) -> tuple[float, list[tuple[fl
 def span_of(scene: Scene, shared: bool) -> Range:
     """From what to what a thing's longer side goes."""
     if shared:
-        return SHARED
+        return PAIRED if len(scene.things) > 1 else SHARED
     if scene.size == "small":
         return SMALL
     if scene.place:

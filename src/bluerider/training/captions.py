@@ -19,16 +19,18 @@ from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, TRAITS
 from bluerider.training.asides import signed, with_asides
 from bluerider.training.emoji import EmojiSet
-from bluerider.training.motifs import Motifs
+from bluerider.training.motifs import Motif, Motifs
 
 # languages with the most readers are drawn more often; the rest share what is left evenly
 WIDESPREAD = tuple("zh hi es fr ar bn pt ru ur id de ja sw mr te tr ta vi ko".split())
 ENGLISH, WIDE = 0.08, 0.22  # of all names; the others share the rest
 # of them, those whose names were learned worst are drawn more often
 HARD = frozenset(
-    "ak cy dsb et eu fi ga gd ha he hu ig is lt lv mn ps sd so sq tk to uz yo zu".split()
+    "ak az be cy dsb el et eu fi ga gd ha he hsb hu ig is jv kk lt lv mn ms nl pcm ps qu sd so sq"
+    " tk to uz yo zu".split()
 )
 HARDER = 1.8
+SCENES_ENGLISH = 0.18  # of scenes; the other fifteen languages share the rest evenly
 ARTICLES = 0.3  # of English scenes: "a dog on a red background"
 WITH_ASIDES = 0.35  # of English texts about one thing: "a photo of a dog, highly detailed"
 SIGNED = 0.05  # of all texts: "dog!"
@@ -124,9 +126,13 @@ class Captions:
 
     def scene(self, rng: np.random.Generator) -> tuple[str, int, int, NDArray[np.float32]]:
         """A scene in words, the ends of names marked, the rows of its things, its traits."""
-        english = rng.random() < 0.25 and "en" in self.telling
+        english = rng.random() < SCENES_ENGLISH and "en" in self.telling
         lang = "en" if english else self.telling[int(rng.integers(len(self.telling)))]
         motif = self.motifs.draw(rng, self.rows[lang])
+        return self.tell(rng, motif, lang), motif.first, motif.second, motif.traits
+
+    def tell(self, rng: np.random.Generator, motif: Motif, lang: str) -> str:
+        """A scene in the words of a language, the ends of names marked."""
         emoji, rows = self.motifs.emoji, (motif.first, motif.second)
         marks = MARKS if motif.scene.count == 1 else ("", "")  # a plural has another end
         names = {
@@ -134,8 +140,23 @@ class Captions:
             for row, mark in zip(rows, marks, strict=True)
             if row != NONE
         }
-        text = self.told(rng, motif.scene, names, lang)
-        return text, motif.first, motif.second, motif.traits
+        return self.told(rng, motif.scene, names, lang)
+
+    def words_of(self, rng: np.random.Generator, motif: Motif) -> str:
+        """A scene in words, in any language that has them and may be read; "" without one."""
+        things = [row for row in (motif.first, motif.second) if row != NONE]
+        able = [lang for lang in self.telling if all(row in self.names[lang] for row in things)]
+        if not able:
+            return ""
+        return unmarked(self.tell(rng, motif, able[int(rng.integers(len(able)))]))[0]
+
+    def name_of(self, rng: np.random.Generator, row: int) -> str:
+        """A drawing's name, in any language that has one that may be read; "" without one."""
+        able = [i for i, lang in enumerate(self.languages) if row in self.names[lang]]
+        if not able:
+            return ""
+        odds = self.weights[able] / self.weights[able].sum()
+        return self.names[self.languages[able[rng.choice(len(able), p=odds)]]][row]
 
     def told(self, rng: np.random.Generator, scene: Scene, names: dict[str, str], lang: str) -> str:
         """A scene's words; in English with articles now and then, or with asides."""

@@ -61,24 +61,29 @@ class Latents(Stream[Noised]):
     """Batches for the `decoder` stage from cached latents (N, C, h, w) and embeddings (N, D).
 
     The first `plain` of them are the drawings on white, of which a part `share` of every batch is
-    drawn; the condition is dropped now and then for the embedding of nothing.
+    drawn. A part `told` of the first M gets, in place of the embedding, one of `answers` (M, V, D),
+    which are the prior's to their words. The condition is dropped now and then for the embedding of
+    nothing.
     """
 
     def __init__(
         self,
         latents: Tensor,
         embeddings: Tensor,
+        answers: Tensor,
         nothing: Tensor,
         *,
         batch: int,
         drop: float,
         plain: int,
         share: float,
+        told: float,
         levels: int,
         seed: int,
     ) -> None:
-        self.latents, self.embeddings, self.nothing = latents, embeddings, nothing
-        self.size, self.drop, self.plain, self.share = batch, drop, plain, share
+        self.latents, self.embeddings, self.answers = latents, embeddings, answers
+        self.nothing, self.size, self.drop = nothing, batch, drop
+        self.plain, self.share, self.told = plain, share, told
         self.levels, self.seed = levels, seed
 
     def draw(self, rng: np.random.Generator) -> Noised:
@@ -87,6 +92,9 @@ class Latents(Stream[Noised]):
         white = rng.random(self.size) < self.share
         chosen[white] = rng.integers(self.plain, size=int(white.sum()))
         latent, embedding = self.latents[chosen], self.embeddings[chosen]
+        told = (rng.random(self.size) < self.told) & (chosen < len(self.answers))
+        version = rng.integers(self.answers.shape[1], size=int(told.sum()))
+        embedding[told] = self.answers[chosen[told], version].float()
         dropped = torch.from_numpy(rng.random(self.size) < self.drop)
         embedding = torch.where(dropped[:, None], self.nothing, embedding)
         noise = torch.from_numpy(rng.standard_normal(latent.shape, np.float32))

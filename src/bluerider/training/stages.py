@@ -26,6 +26,7 @@ from bluerider.training.appearance import NONE, SIDE, TRAITS, Appearance
 from bluerider.training.asides import asides_read
 from bluerider.training.captions import Captions
 from bluerider.training.emoji import EmojiSet, load_emoji
+from bluerider.training.motifs import Motif, Motifs
 from bluerider.training.pictures import Crops, Sights, on_white, rgba
 from bluerider.training.recipe import Recipe
 from bluerider.training.run import Say, train
@@ -230,16 +231,19 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
     extra, settings = shop.recipe.stages["decoder"], shop.recipe.settings("decoder")
     latents, embeddings = encoded(shop, extra["variants"], extra["blends"])
+    answers = answered(shop, extra["variants"])
     nets = shop.fresh("unet"), shop.fresh("conditioner")
     stage = DecoderStage(*nets, shop.schedule("schedule"), settings)
     return stage, Latents(
         latents,
         embeddings,
+        answers,
         shop.appearance.nothing(),
         batch=settings.batch,
         drop=extra["drop"],
         plain=len(shop.emoji.seen),
         share=extra["plain"],
+        told=extra["told"],
         levels=stage.schedule.length,
         seed=settings.seed,
     )
@@ -325,8 +329,7 @@ def encoded(shop: Workshop, scenes: int, blends: int) -> tuple[Tensor, Tensor]:
         dtype = getattr(torch, shop.recipe.settings("decoder").precision)
         autoencoder = shop.trained("autoencoder").to(dtype, memory_format=torch.channels_last)
         sights = Sights(shop.emoji, 128, batch=0, scenes=1.0)
-        rng = np.random.default_rng(0)
-        motifs = [sights.motifs.draw(rng) for _ in range(scenes)]
+        motifs, rng = motifs_of(sights.motifs, scenes)
         rows = torch.arange(len(sights.drawings))
         none, bare = torch.full_like(rows, NONE), torch.zeros(len(rows), TRAITS)
         embeddings = [shop.appearance.embed(rows, none, bare)]
@@ -352,6 +355,42 @@ def encoded(shop: Workshop, scenes: int, blends: int) -> tuple[Tensor, Tensor]:
             save_file(found, part)
     found = load_file(kept)
     return found["latents"], found["embeddings"]
+
+
+def motifs_of(motifs: Motifs, count: int) -> tuple[list[Motif], np.random.Generator]:
+    """The scenes that the decoder is shown, the same every time, and what draws what follows."""
+    rng = np.random.default_rng(0)
+    return [motifs.draw(rng) for _ in range(count)], rng
+
+
+def answered(shop: Workshop, scenes: int) -> Tensor:
+    """What the prior answers (M, V, D), in half precision, to the words of the drawings on white
+    and of the scenes that `encoded` begins with.
+    """
+    from bluerider.training.answers import Answerer, answers_to
+    from bluerider.training.recall import Recall
+
+    kept = shop.out / "decoder" / f"answers-{scenes}.safetensors"
+    if not kept.is_file():
+        settings, captions = shop.recipe.settings("decoder"), Captions(shop.emoji)
+        dtype = getattr(torch, settings.precision)
+        text, prior = (
+            shop.trained(name) if shop.init is None else shop.fresh(name).eval()
+            for name in ("text", "prior")
+        )
+        answerer = Answerer(
+            text,
+            Recall(prior, anew=False).eval(),
+            shop.tokenizer,
+            shop.recipe.stages["recall"]["longest"],
+            dtype,
+        )
+        motifs, _ = motifs_of(captions.motifs, scenes)
+        answers = answers_to(answerer, captions, motifs, settings.seed).to(dtype)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with beside(kept) as part:
+            save_file({"answers": answers.contiguous()}, part)
+    return load_file(kept)["answers"]
 
 
 def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) -> None:

@@ -275,7 +275,7 @@ MURNAU = Model(
     licence="apache-2.0",
     source="embedded/murnau/README.md",
     defaults=Defaults(
-        steps=10, guidance=1.5, prior_steps=1, prior_guidance=1.0, width=128, height=128
+        steps=10, guidance=2.0, prior_steps=1, prior_guidance=1.0, width=128, height=128
     ),
 )
 K22 = Model(

@@ -20,6 +20,7 @@ from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 
 MARKED = 300.0  # how far, before the softmax, what is beside the tokens stays behind them
+LEAST = 0.1  # of what is about 1
 RIDGE = 0.01  # of a token's mean variance
 
 
@@ -119,12 +120,15 @@ def turn_away(attn: Attention, query: Tensor, found: Tensor, beside: Tensor) -> 
     toward = q.mean(dim=0)
     toward = toward / toward.square().sum(dim=1, keepdim=True) * size  # (heads, d)
     weight = attn.k.weight.unflatten(0, (attn.heads, -1))
-    tokens = torch.einsum("nhw,hdw,nhd->nh", found, weight, q)[: len(beside), :, None]
-    others = torch.einsum("nsw,hdw,nhd->nhs", beside, weight, q[: len(beside)])
+    told, seen = q[: len(beside)], found[: len(beside)]
+    tokens = torch.einsum("nhw,hdw,nhd->nh", seen, weight, told)[:, :, None]
+    others = torch.einsum("nsw,hdw,nhd->nhs", beside, weight, told)
     ahead = ((others - tokens) / size).clamp(min=0) + MARKED  # (B, heads, 4)
     away = telling(found.flatten(0, 1), beside)
-    far = ((found.mean(dim=(0, 1)) - beside) @ away).clamp(min=0.1)  # (B, 4), about 1
-    strength = (ahead / far[:, None]).amax(dim=(0, 2))  # (heads,)
+    far = (seen @ away)[:, :, None] - (beside @ away)[:, None]  # (B, heads, 4), about 1
+    heeds = torch.einsum("nhd,hd->nh", told, toward)[:, :, None] / size  # (B, heads, 1), about 1
+    far = far.clamp(min=LEAST) * heeds.clamp(min=LEAST)
+    strength = (ahead / far).amax(dim=(0, 2))  # (heads,)
     attn.k.weight.add_(torch.outer((toward * strength[:, None]).flatten(), away))
 
 

@@ -50,7 +50,7 @@ KINDS: dict[str, Any] = {
     "conditioner": ImageConditioner,
 }
 MEASURED = 8192  # texts whose embeddings give the prior's statistics
-TUNED = 4096  # texts that tell how much tokens differ, and how much what is beside them
+TUNED = 12288  # texts that tell how much tokens differ, and how much what is beside them
 OFTEN = 20  # times the words of scenes count, in which hundreds of names are told
 FLAT = 1e-4  # deviation of a number that never changes
 

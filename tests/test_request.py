@@ -194,7 +194,6 @@ def test_the_sizes_named_as_nearest_are_accepted(width: int, height: int, grid: 
         {"spacing": ["karras"]},
         {"eta": 1.1},
         {"eta": 0.5, "sampler": "heun"},
-        {"guidance_interval": None},
         {"guidance_interval": 0.5},
         {"guidance_interval": (0.0,)},
         {"guidance_interval": (0.5, 0.5)},
@@ -233,7 +232,7 @@ def test_a_message_says_what_was_given_and_what_is_accepted(
 def test_whole_numbers_pass_for_numbers_and_lists_for_intervals() -> None:
     request = Request.from_json({"prompt": "x", "guidance": 4, "guidance_interval": [0, 1]})
     assert isinstance(request.guidance, float)
-    assert request == Request(prompt="x", guidance=4.0)
+    assert request == Request(prompt="x", guidance=4.0, guidance_interval=(0.0, 1.0))
 
 
 def test_an_unknown_key_is_named_with_the_nearest() -> None:
@@ -245,6 +244,14 @@ def test_an_unknown_key_is_named_with_the_nearest() -> None:
 def test_what_is_no_request_is_refused(data: object) -> None:
     with pytest.raises(InputError):
         Request.from_json(data)
+
+
+def test_the_part_of_the_steps_that_is_guided_is_the_models_unless_said() -> None:
+    model = replace(DEFAULTS, guidance_interval=(0.0, 0.9))
+    assert Request(prompt="x").resolve(DEFAULTS).guidance_interval == (0.0, 1.0)
+    assert Request(prompt="x").resolve(model).guidance_interval == (0.0, 0.9)
+    whole = Request(prompt="x", guidance_interval=(0.0, 1.0)).resolve(model)
+    assert whole.guidance_interval == (0.0, 1.0)
 
 
 def test_eta_is_the_models_for_ddim_only() -> None:

@@ -40,6 +40,7 @@ class Defaults:
     sampler: str = "dpmpp_2m"
     spacing: str = "trailing"
     eta: float = 0.0
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
     grid: int = 64
 
 
@@ -275,7 +276,13 @@ MURNAU = Model(
     licence="apache-2.0",
     source="embedded/murnau/README.md",
     defaults=Defaults(
-        steps=10, guidance=2.0, prior_steps=1, prior_guidance=1.0, width=128, height=128
+        steps=10,
+        guidance=2.5,
+        guidance_interval=(0.0, 0.9),  # unguided at the end, its white is clean
+        prior_steps=1,
+        prior_guidance=1.0,
+        width=128,
+        height=128,
     ),
 )
 K22 = Model(

@@ -61,6 +61,7 @@ MAX_SIDE = 4096  # pixels
 DEFAULTED = (
     "steps",
     "guidance",
+    "guidance_interval",
     "prior_steps",
     "prior_guidance",
     "width",
@@ -105,7 +106,7 @@ class Request:
     sampler: str | None = None
     spacing: str | None = None
     eta: float | None = None  # 0 = no fresh noise, 1 = as much as DDPM; ddim only
-    guidance_interval: tuple[float, float] = (0.0, 1.0)  # the part of the steps that is guided
+    guidance_interval: tuple[float, float] | None = None  # the part of the steps that is guided
     picture: Any = None  # the path of a file, or a Pillow image
     mask: Any = None  # likewise; white is repainted, or what is transparent
     invert_mask: bool = False
@@ -170,7 +171,8 @@ class Request:
             check_choice("spacing", self.spacing, SPACINGS)
         if self.eta and self.sampler not in (None, "ddim"):
             raise InputError(f"eta {self.eta:g} with sampler {self.sampler}; only ddim reads eta")
-        object.__setattr__(self, "guidance_interval", check_interval(self.guidance_interval))
+        if self.guidance_interval is not None:
+            object.__setattr__(self, "guidance_interval", check_interval(self.guidance_interval))
 
     def _check_editing(self) -> None:
         for name in ("invert_mask", "normalise", "slerp"):

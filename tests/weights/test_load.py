@@ -176,6 +176,11 @@ def test_defaults_without_a_word_are_the_familys_at_the_saved_size(model_copy: P
     assert defaults.steps == catalog.K22.defaults.steps
 
 
+def test_a_folder_tells_which_part_of_the_steps_is_guided(model_copy: Path) -> None:
+    edit(model_copy / "bluerider.json", defaults={"guidance_interval": [0.25, 0.75]})
+    assert open_model(model_copy).defaults.guidance_interval == (0.25, 0.75)
+
+
 @pytest.mark.parametrize(
     ("defaults", "complaint"),
     [({"stepps": 3}, "a table of steps"), ({"steps": "3"}, "a int"), ([1], "a table of steps")],

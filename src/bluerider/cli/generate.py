@@ -118,7 +118,12 @@ def generate(
     ] = None,
     guidance_interval: Annotated[
         str | None,
-        option("Part of the steps to guide (0,1).", SAMPLING, "--guidance-interval", metavar="A,B"),
+        option(
+            "Part of the steps to guide (the model's).",
+            SAMPLING,
+            "--guidance-interval",
+            metavar="A,B",
+        ),
     ] = None,
     model: Annotated[
         str | None,

@@ -60,7 +60,8 @@ def denoiser(
             known=start.known,
             kept=start.kept,
         )
-    return Denoiser(predict, schedule, guidance=guidance, interval=settings.guidance_interval)
+    interval = settings.guidance_interval or (0.0, 1.0)
+    return Denoiser(predict, schedule, guidance=guidance, interval=interval)
 
 
 def predictor(

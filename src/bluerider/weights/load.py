@@ -303,6 +303,7 @@ def read_defaults(entry: Fields, base: Defaults) -> Defaults:
     accepted = {each.name: type(getattr(base, each.name)) for each in fields(Defaults)}
     if not isinstance(given, dict) or set(given) - set(accepted):
         raise entry.refuse("defaults", f"a table of {', '.join(accepted)}")
+    given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
     for name, value in given.items():
         kind = accepted[name]
         if not (type(value) is kind or (kind is float and type(value) is int)):

@@ -1,5 +1,6 @@
 """Every stage, a few steps on a handful of drawings, ends in a model folder that paints."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from bluerider.errors import InputError
 from bluerider.evaluate.encoder import Encoder
 from bluerider.pipeline import Pipeline
+from bluerider.training import stages
 from bluerider.training.answers import VERSIONS
 from bluerider.training.appearance import TRAITS
 from bluerider.training.emoji import EmojiSet
@@ -54,6 +56,14 @@ stages:
   decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, told: 0.5, variants: 3,
             blends: 2}
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_texts() -> Iterator[None]:
+    """A tiny prior is attuned to as many texts as it is shown in a batch or two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "TUNED", 512)
+        yield
 
 
 @pytest.fixture(scope="module")

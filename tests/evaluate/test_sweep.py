@@ -36,6 +36,8 @@ def test_each_field_is_varied_on_its_own_unless_all_are_combined() -> None:
         (["steps=1.5"], "a whole number"),
         (["steps=0"], "1 to 1000"),
         (["sampler=magic"], "magic"),
+        (["guidance_interval=0.5"], "two parts of the steps"),
+        (["guidance_interval=0,x"], "a number"),
     ],
 )
 def test_what_cannot_be_varied_is_refused(texts, said) -> None:
@@ -78,3 +80,28 @@ def test_the_command_finds_what_serves_best(pipeline, drawings, tmp_path, capsys
     assert main(command) == 0
     assert len(pipeline.requests) == painted == 12
     assert "steps=5" in capsys.readouterr().out
+
+
+def test_scenes_are_swept_by_what_is_right_in_them(pipeline, drawings, tmp_path, capsys) -> None:
+    save_drawings(drawings, tmp_path / "few")
+    command = ["evaluate", "sweep", "guidance_interval=0,1;0,0.9", "--kinds", "thing"]
+    command += ["--subset", "2", "--data", "few"]
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["settings"]
+    assert [one["changes"] for one in found] == [
+        {"guidance_interval": [0.0, 1.0]}, {"guidance_interval": [0.0, 0.9]},
+    ]  # fmt: skip
+    assert all(one["score"]["count"] == 2 for one in found)
+    assert {r.guidance_interval for r in pipeline.requests} == {(0.0, 1.0), (0.0, 0.9)}
+    painted = len(pipeline.requests)
+    assert main(command) == 0
+    assert len(pipeline.requests) == painted
+    shown = capsys.readouterr().out
+    assert "guidance_interval=0,0.9" in shown and "said %" in shown
+
+
+def test_kinds_that_are_none_are_refused(pipeline, drawings, tmp_path, capsys) -> None:
+    save_drawings(drawings, tmp_path / "few")
+    command = ["evaluate", "sweep", "steps=1", "--kinds", "beside", "--data", "few"]
+    assert main(command) == 2
+    assert "beside" in capsys.readouterr().err

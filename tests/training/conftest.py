@@ -1,11 +1,20 @@
-"""Tiny clones of noto-emoji and cldr-json: five drawings, three languages."""
+"""Tiny clones of noto-emoji and cldr-json: five drawings, three languages; and a tiny recipe, every
+stage of which was run.
+"""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
+
+from bluerider.training import stages
+from bluerider.training.emoji import EmojiSet
+from bluerider.training.recipe import STAGES, Recipe
+from bluerider.training.workshop import Workshop
+from tests.training.drawn import tiny_emoji
+from tests.training.tiny import TINY, workshop
 
 COLOURS = {"1f34e": "red", "1f34b": "yellow", "2764": "crimson", "1fa80": "blue", "23_20e3": "gray"}
 UNWANTED = ("1f44b_1f3fb", "1f3fb", "1f1e9_1f1ea", "1f3f4_e0067_e0062_e0065_e006e_e0067_e007f")
@@ -66,3 +75,33 @@ def bluerider(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, st
         return code, out, err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def few_texts() -> Iterator[None]:
+    """A tiny prior is attuned to as many texts as it is shown in a batch or two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "TUNED", 512)
+        yield
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(TINY)
+    return Recipe.load(path)
+
+
+@pytest.fixture(scope="session")
+def emoji() -> EmojiSet:
+    return tiny_emoji()
+
+
+@pytest.fixture(scope="session")
+def trained(
+    few_texts: None, recipe: Recipe, emoji: EmojiSet, tmp_path_factory: pytest.TempPathFactory
+) -> Workshop:
+    shop = workshop(recipe, emoji, tmp_path_factory.mktemp("run"))
+    for stage in STAGES:
+        stages.run_stage(shop, stage, lambda text: None)
+    return shop

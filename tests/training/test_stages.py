@@ -1,6 +1,5 @@
 """Every stage, a few steps on a handful of drawings, ends in a model folder that paints."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,82 +13,13 @@ from bluerider.errors import InputError
 from bluerider.evaluate.encoder import Encoder
 from bluerider.pipeline import Pipeline
 from bluerider.training import stages
-from bluerider.training.answers import VERSIONS
-from bluerider.training.appearance import TRAITS
 from bluerider.training.emoji import EmojiSet
-from bluerider.training.recipe import STAGES, Recipe
+from bluerider.training.recipe import Recipe
 from bluerider.training.run import train
-from bluerider.training.stages import (
-    PREPARE,
-    Workshop,
-    answered,
-    deepened,
-    encoded,
-    export,
-    export_net,
-)
+from bluerider.training.stages import PREPARE, export, export_net
 from bluerider.training.stream import Stream
-from tests.training.drawn import tiny_emoji
-
-TINY = """
-name: tiny
-nets:
-  text: {vocab: 320, width: 32, layers: 1, heads: 2, mlp: 64, tokens: 16, embed_dim: 32,
-         activation: gelu, bos: 1, eos: 3, pad: 0}
-  image: {size: 32, patch: 8, width: 32, layers: 1, heads: 2, mlp: 64, embed_dim: 32,
-          activation: gelu}
-  autoencoder: {channels: [32, 32, 32, 32], depth: 1, codes: 8}
-  prior: {embed_dim: 32, text_dim: 32, tokens: 16, layers: 2, heads: 2, head_dim: 16}
-  unet: {in_channels: 4, out_channels: 8, channels: [32, 32, 32], depth: 1,
-         attends: [false, true, true], context_dim: 16, head_dim: 16}
-  conditioner: {kind: image, context_dim: 16, time_dim: 128, image_dim: 32, tokens: 32}
-  prior_schedule: {kind: cosine, predict: x0, clamp: 10.0, spacing: linspace, offset: 0}
-  schedule: {kind: linear, predict: eps, clamp: 2.5, spacing: leading}
-stages:
-  tokenizer: {alphabet: 60}
-  autoencoder: {steps: 2, batch: 2, rate: 1.0e-3, crop: 32, still: 0}
-  clip: {steps: 2, batch: 6, rate: 1.0e-3, longest: 16, told: 0.5, keywords: 0.2, pictures: 3,
-         scenes: 0.5}
-  prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5, keywords: 0.2}
-  recall: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, longest: 16}
-  rehearse: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, texts: 300}
-  decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, told: 0.5, variants: 3,
-            blends: 2}
-"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_texts() -> Iterator[None]:
-    """A tiny prior is attuned to as many texts as it is shown in a batch or two."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "TUNED", 512)
-        yield
-
-
-@pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
-    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
-    path.write_text(TINY)
-    return Recipe.load(path)
-
-
-@pytest.fixture(scope="module")
-def emoji() -> EmojiSet:
-    return tiny_emoji()
-
-
-def workshop(recipe: Recipe, emoji: EmojiSet, out: Path) -> Workshop:
-    shop = Workshop(recipe, out, out, accelerator="cpu")
-    shop.__dict__["emoji"] = emoji
-    return shop
-
-
-@pytest.fixture(scope="module")
-def trained(recipe: Recipe, emoji: EmojiSet, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    shop = workshop(recipe, emoji, tmp_path_factory.mktemp("run"))
-    for stage in STAGES:
-        shop.run(stage, lambda text: None)
-    return shop
+from bluerider.training.workshop import Workshop
+from tests.training.tiny import workshop
 
 
 def test_stages_end_in_a_model_that_paints(trained: Workshop, tmp_path: Path) -> None:
@@ -115,7 +45,7 @@ def test_a_tower_trained_apart_is_exported_alone(
 ) -> None:
     apart = workshop(recipe.changed("clip", ["seed=1"]), emoji, tmp_path / "run")
     for stage in ("tokenizer", "clip"):
-        apart.run(stage, lambda text: None)
+        stages.run_stage(apart, stage, lambda text: None)
     export_net(apart, "image", tmp_path / "apart")
     encode = Encoder(tmp_path / "apart")
     ours = apart.trained("image").state_dict()
@@ -125,7 +55,7 @@ def test_a_tower_trained_apart_is_exported_alone(
 
 def test_a_finished_stage_is_not_run_again(trained: Workshop) -> None:
     said: list[str] = []
-    trained.run("prior", said.append)
+    stages.run_stage(trained, "prior", said.append)
     assert "is finished" in said[0]
 
 
@@ -137,25 +67,12 @@ def test_training_goes_on_from_exported_weights(trained: Workshop, tmp_path: Pat
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-def test_a_deeper_text_tower_begins_as_the_one_it_was(trained: Workshop) -> None:
-    text = trained.trained("text")
-    deeper = deepened(text, 3)
-    ids = torch.tensor([[1, 9, 8, 3, 0], [1, 7, 3, 0, 0]])
-    assert len(deeper.layers) == 3
-    torch.testing.assert_close(deeper(ids).embedding, text(ids).embedding)
-
-
-def test_a_tower_that_is_deep_enough_stays(trained: Workshop) -> None:
-    text = trained.trained("text")
-    assert deepened(text, 1) is text
-
-
 def test_recall_goes_on_from_exported_weights(trained: Workshop, tmp_path: Path) -> None:
     export(trained, tmp_path / "model", torch.float32)
     again = workshop(trained.recipe.changed("recall", ["rate=0"]), trained.emoji, tmp_path)
     again.init = tmp_path / "model"
     (tmp_path / "tokenizer").symlink_to(trained.out / "tokenizer")
-    again.run("recall", lambda text: None)
+    stages.run_stage(again, "recall", lambda text: None)
     for name in ("text", "prior"):
         ours = again.trained(name, "recall").state_dict()
         theirs = trained.trained(name).state_dict()
@@ -196,7 +113,7 @@ def test_the_image_tower_rests_where_a_batch_shows_no_pictures(
     again = workshop(trained.recipe.changed("clip", ["pictures=0"]), trained.emoji, tmp_path)
     again.init = tmp_path / "model"
     (tmp_path / "tokenizer").symlink_to(trained.out / "tokenizer")
-    again.run("clip", lambda text: None)
+    stages.run_stage(again, "clip", lambda text: None)
     for name, rests in (("image", True), ("text", False)):
         ours = again.trained(name, "clip").state_dict()
         theirs = trained.trained(name).state_dict()
@@ -208,7 +125,7 @@ def test_a_still_encoder_keeps_what_latents_mean(trained: Workshop, tmp_path: Pa
     changes = ["still=1", "average=0"]
     again = workshop(trained.recipe.changed("autoencoder", changes), trained.emoji, tmp_path)
     again.init = tmp_path / "model"
-    again.run("autoencoder", lambda text: None)
+    stages.run_stage(again, "autoencoder", lambda text: None)
     ours, theirs = again.trained("autoencoder"), trained.trained("autoencoder")
     picture = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     latent = ours.encode(picture)
@@ -219,33 +136,19 @@ def test_a_still_encoder_keeps_what_latents_mean(trained: Workshop, tmp_path: Pa
 def test_how_much_is_still_is_one_of_three(recipe: Recipe, emoji: EmojiSet, tmp_path: Path) -> None:
     shop = workshop(recipe.changed("autoencoder", ["still=3"]), emoji, tmp_path)
     with pytest.raises(InputError, match="still: got 3; choose from 0, 1, 2"):
-        shop.run("autoencoder", lambda text: None)
-
-
-def test_the_decoder_is_shown_drawings_scenes_and_blends(trained: Workshop) -> None:
-    latents, embeddings = encoded(trained, 3, 2)
-    drawings = len(trained.emoji.seen)
-    assert len(latents) == len(embeddings) == drawings + 3 + 2
-    assert embeddings[drawings : drawings + 3, -TRAITS:].any(dim=1).all()
-    assert not embeddings[-2:, -TRAITS:].any()
-
-
-def test_the_decoder_is_told_what_the_prior_answers(trained: Workshop) -> None:
-    stream = PREPARE["decoder"](trained)[1]
-    assert stream.answers.shape == (len(trained.emoji.seen) + 3, VERSIONS, 32)
-    assert torch.equal(answered(trained, 3), stream.answers)
+        stages.run_stage(shop, "autoencoder", lambda text: None)
 
 
 def test_recall_needs_two_layers_of_the_prior(trained: Workshop, tmp_path: Path) -> None:
     nets = trained.recipe.nets | {"prior": replace(trained.recipe.nets["prior"], layers=1)}
     again = workshop(replace(trained.recipe, nets=nets), trained.emoji, trained.out)
     with pytest.raises(InputError, match="prior: layers: got 1; stage recall needs 2 or more"):
-        again.run("recall", lambda text: None)
+        stages.run_stage(again, "recall", lambda text: None)
 
 
 def test_a_stage_asks_for_the_one_before(recipe: Recipe, emoji: EmojiSet, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="stage clip is not finished"):
-        workshop(recipe, emoji, tmp_path).run("prior", lambda text: None)
+        stages.run_stage(workshop(recipe, emoji, tmp_path), "prior", lambda text: None)
 
 
 def test_held_out_drawings_are_seen_in_no_stage(emoji: EmojiSet) -> None:
@@ -259,7 +162,7 @@ def test_a_wrong_change_is_refused(recipe: Recipe, change: str) -> None:
 
 
 def test_the_shipped_recipe_fits_the_budget() -> None:
-    from bluerider.training.stages import KINDS
+    from bluerider.training.workshop import KINDS
 
     recipe = Recipe.load()
     with torch.device("meta"):

@@ -67,7 +67,8 @@ def train(
     if device not in ("auto", "cpu", "gpu"):
         raise InputError(f"device: got {device!r}; choose from auto, cpu, gpu")
     from bluerider.training.recipe import Recipe
-    from bluerider.training.stages import Workshop, export, export_net
+    from bluerider.training.stages import export, export_net, run_stage
+    from bluerider.training.workshop import Workshop
 
     recipe = Recipe.load(config)
     shop = Workshop(recipe, out, data, init, device)
@@ -86,4 +87,4 @@ def train(
         say(f"wrote {to or out / recipe.name}")
         return
     shop.recipe = recipe.changed(stage, changes or [])
-    shop.run(stage, say)
+    run_stage(shop, stage, say)

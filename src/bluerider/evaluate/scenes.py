@@ -149,6 +149,14 @@ def measure_scenes(painted: Sequence[PaintedScene], truth: Truth) -> SceneReport
     )
 
 
+def measure_kinds(painted: Sequence[PaintedScene], truth: Truth) -> Marks:
+    """The marks of all pictures as one: shares over kinds, each counting the same."""
+    groups: dict[str, list[PaintedScene]] = {}
+    for one in painted:
+        groups.setdefault(one.asked.scene.kind, []).append(one)
+    return marks_of(mark_groups(groups, truth, as_asked), groups)
+
+
 Held = tuple[Sequence[AskedScene], Sequence[Array]]  # scenes and the pictures held against them
 
 
@@ -174,12 +182,12 @@ def mark_groups(
     truth: Truth,
     held: Callable[[Sequence[PaintedScene]], Held],
 ) -> dict[str, list[Mark]]:
-    """Marks by language."""
-    return {tongue: mark_all(*held(group), truth) for tongue, group in groups.items()}
+    """Marks by language, or by what else pictures are grouped."""
+    return {name: mark_all(*held(group), truth) for name, group in groups.items()}
 
 
 def marks_of(marks: dict[str, list[Mark]], groups: dict[str, list[PaintedScene]]) -> Marks:
-    """Shares over languages, each counting the same; a scene is resampled in all at once."""
+    """Shares over groups, each counting the same; a scene is resampled in all at once."""
     scenes: dict[object, int] = {}
     numbers = [
         np.array([scenes.setdefault(one.asked.scene, len(scenes)) for one in groups[tongue]])

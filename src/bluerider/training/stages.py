@@ -1,147 +1,29 @@
 """The seven stages that make a model of Kandinsky 2.2's kind, and the export of what they leave."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
 
-from bluerider.diffusion.schedule import Schedule
 from bluerider.errors import InputError
 from bluerider.files import beside
-from bluerider.nets.autoencoder import Autoencoder
-from bluerider.nets.clip import TextTower, VisionTower
-from bluerider.nets.conditioner import ImageConditioner
-from bluerider.nets.prior import Prior
-from bluerider.nets.unet import UNet
 from bluerider.scenes.reading import texts_read
 from bluerider.scenes.wording import languages, said
-from bluerider.tokenizers import Tokenizer
-from bluerider.training.appearance import NONE, SIDE, TRAITS, Appearance
 from bluerider.training.asides import asides_read
 from bluerider.training.captions import Captions
-from bluerider.training.emoji import EmojiSet, load_emoji
-from bluerider.training.motifs import Motif, Motifs
-from bluerider.training.pictures import Crops, Sights, on_white, rgba
-from bluerider.training.recipe import Recipe
+from bluerider.training.exhibits import answered, encoded
+from bluerider.training.pictures import Crops, Sights, rgba
 from bluerider.training.run import Say, train
 from bluerider.training.stage import Stage
 from bluerider.training.stream import Stream
+from bluerider.training.workshop import Workshop
 
-MAKES = {
-    "text": ("recall", "text"),
-    "image": ("clip", "vision"),
-    "autoencoder": ("autoencoder", "autoencoder"),
-    "prior": ("rehearse", "prior"),
-    "unet": ("decoder", "unet"),
-    "conditioner": ("decoder", "conditioner"),
-}
-KINDS: dict[str, Any] = {
-    "text": TextTower,
-    "image": VisionTower,
-    "autoencoder": Autoencoder,
-    "prior": Prior,
-    "unet": UNet,
-    "conditioner": ImageConditioner,
-}
 MEASURED = 8192  # texts whose embeddings give the prior's statistics
 TUNED = 12288  # texts that tell how much tokens differ, and how much what is beside them
 OFTEN = 20  # times the words of scenes count, in which hundreds of names are told
 FLAT = 1e-4  # deviation of a number that never changes
-
-
-@dataclass
-class Workshop:
-    """A run folder, a recipe and the data: what the stages share."""
-
-    recipe: Recipe
-    out: Path
-    data: Path
-    init: Path | None = None
-    accelerator: str = "auto"
-
-    @cached_property
-    def emoji(self) -> EmojiSet:
-        return load_emoji(self.data)
-
-    @cached_property
-    def appearance(self) -> Appearance:
-        width = self.recipe.nets["image"].embed_dim
-        return Appearance.fit(on_white(rgba(self.emoji, SIDE, self.emoji.seen)), width)
-
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        text = self.recipe.nets["text"]
-        file = self.need("tokenizer") / "tokenizer.json"
-        return Tokenizer.load(file, length=text.tokens, pad=text.pad)
-
-    def need(self, stage: str) -> Path:
-        """The folder of a stage that has to be finished."""
-        folder = self.out / stage
-        done = folder / ("tokenizer.json" if stage == "tokenizer" else "net.safetensors")
-        if not done.is_file():
-            raise InputError(
-                f"{self.out}: stage {stage} is not finished; run: bluerider train {stage}"
-            )
-        return folder
-
-    def fresh(self, name: str) -> Any:
-        """A network to train: new, or as exported in the folder given with --init."""
-        if self.init is None:
-            return KINDS[name](self.recipe.nets[name])
-        from bluerider.weights.load import open_model
-
-        loaded = open_model(self.init).load("unet" if name == "conditioner" else name)
-        loaded = loaded[name == "conditioner"] if isinstance(loaded, tuple) else loaded
-        if name == "text":
-            loaded = deepened(loaded, self.recipe.nets[name].layers)
-        if loaded.config != self.recipe.nets[name]:
-            raise InputError(f"{self.init}: its {name} has another shape than the recipe's")
-        return loaded.float().requires_grad_(True).train()
-
-    def trained(self, name: str, stage: str | None = None) -> Any:
-        """A network as its stage (or an earlier one that held it) left it."""
-        made, module = MAKES[name]
-        state = load_file(self.need(stage or made) / "net.safetensors")
-        net = KINDS[name](self.recipe.nets[name])
-        net.load_state_dict(inside(state, module))
-        return net.eval()
-
-    def schedule(self, name: str) -> Schedule:
-        """Noise levels of `schedule` or `prior_schedule`."""
-        return Schedule(self.recipe.nets[name])
-
-    def run(self, name: str, say: Say) -> None:
-        """Run one stage, or go on with it."""
-        if name == "tokenizer":
-            return make_tokenizer(self, say)
-        torch.manual_seed(self.recipe.settings(name).seed)
-        stage, stream = PREPARE[name](self)
-        train(stage, stream, self.out / name, say=say, accelerator=self.accelerator)
-
-
-def inside(state: dict[str, Tensor], module: str) -> dict[str, Tensor]:
-    """The weights of one module, by their names in it, wherever a stage holds it."""
-    paths = [(key.split("."), tensor) for key, tensor in state.items()]
-    return {".".join(p[p.index(module) + 1 :]): t for p, t in paths if module in p}
-
-
-def deepened(text: TextTower, layers: int) -> TextTower:
-    """The same tower with `layers` layers, if it has fewer: the new ones add nothing at first."""
-    if text.config.layers >= layers:
-        return text
-    deeper = TextTower(replace(text.config, layers=layers))
-    for layer in deeper.layers[text.config.layers :]:
-        for last in (layer.attn.out, layer.mlp.out):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
-    deeper.load_state_dict(text.state_dict(), strict=False)
-    return deeper
 
 
 def make_tokenizer(shop: Workshop, say: Say) -> None:
@@ -313,84 +195,13 @@ PREPARE: dict[str, Callable[[Workshop], tuple[Stage, Stream[Any]]]] = {
 }
 
 
-def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, size: int = 16) -> Tensor:
-    """`function` of a long batch, in parts that fit in memory."""
-    return torch.cat([function(part) for part in x.split(size)])
-
-
-def encoded(shop: Workshop, scenes: int, blends: int) -> tuple[Tensor, Tensor]:
-    """Latents (N, C, h, w) and embeddings (N, D) of the drawings on white, then of `scenes` scenes,
-    then of `blends` of two drawings.
-
-    Kept in the run folder, for they take minutes.
-    """
-    kept = shop.out / "decoder" / f"latents-{scenes}-{blends}.safetensors"
-    if not kept.is_file():
-        dtype = getattr(torch, shop.recipe.settings("decoder").precision)
-        autoencoder = shop.trained("autoencoder").to(dtype, memory_format=torch.channels_last)
-        sights = Sights(shop.emoji, 128, batch=0, scenes=1.0)
-        motifs, rng = motifs_of(sights.motifs, scenes)
-        rows = torch.arange(len(sights.drawings))
-        none, bare = torch.full_like(rows, NONE), torch.zeros(len(rows), TRAITS)
-        embeddings = [shop.appearance.embed(rows, none, bare)]
-
-        def encode(pictures: Tensor) -> Tensor:
-            shown = pictures.to(dtype, memory_format=torch.channels_last)
-            return autoencoder.encode(shown).float().contiguous()
-
-        with torch.no_grad():
-            latents = [in_parts(encode, on_white(sights.drawings))]
-            for start in range(0, scenes, 256):
-                seen = sights.paint(motifs[start : start + 256])
-                latents.append(in_parts(encode, seen.picture))
-                embeddings.append(shop.appearance.embed(seen.first, seen.second, seen.traits))
-            for start in range(0, blends, 256):
-                blend = sights.blend(rng, min(256, blends - start))
-                latents.append(in_parts(encode, blend.picture))
-                one, other = (embeddings[0][blend.rows[:, i]] for i in (0, 1))
-                embeddings.append(torch.lerp(one, other, blend.share[:, None]))
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        found = {"latents": torch.cat(latents), "embeddings": torch.cat(embeddings)}
-        with beside(kept) as part:
-            save_file(found, part)
-    found = load_file(kept)
-    return found["latents"], found["embeddings"]
-
-
-def motifs_of(motifs: Motifs, count: int) -> tuple[list[Motif], np.random.Generator]:
-    """The scenes that the decoder is shown, the same every time, and what draws what follows."""
-    rng = np.random.default_rng(0)
-    return [motifs.draw(rng) for _ in range(count)], rng
-
-
-def answered(shop: Workshop, scenes: int) -> Tensor:
-    """What the prior answers (M, V, D), in half precision, to the words of the drawings on white
-    and of the scenes that `encoded` begins with.
-    """
-    from bluerider.training.answers import Answerer, answers_to
-    from bluerider.training.recall import Recall
-
-    kept = shop.out / "decoder" / f"answers-{scenes}.safetensors"
-    if not kept.is_file():
-        settings, captions = shop.recipe.settings("decoder"), Captions(shop.emoji)
-        dtype = getattr(torch, settings.precision)
-        text, prior = (
-            shop.trained(name) if shop.init is None else shop.fresh(name).eval()
-            for name in ("text", "prior")
-        )
-        answerer = Answerer(
-            text,
-            Recall(prior, anew=False).eval(),
-            shop.tokenizer,
-            shop.recipe.stages["recall"]["longest"],
-            dtype,
-        )
-        motifs, _ = motifs_of(captions.motifs, scenes)
-        answers = answers_to(answerer, captions, motifs, settings.seed).to(dtype)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with beside(kept) as part:
-            save_file({"answers": answers.contiguous()}, part)
-    return load_file(kept)["answers"]
+def run_stage(shop: Workshop, name: str, say: Say) -> None:
+    """Run one stage, or go on with it."""
+    if name == "tokenizer":
+        return make_tokenizer(shop, say)
+    torch.manual_seed(shop.recipe.settings(name).seed)
+    stage, stream = PREPARE[name](shop)
+    train(stage, stream, shop.out / name, say=say, accelerator=shop.accelerator)
 
 
 def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) -> None:

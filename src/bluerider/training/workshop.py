@@ -1,0 +1,120 @@
+"""A run folder, a recipe and the data: what the training stages share."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from bluerider.diffusion.schedule import Schedule
+from bluerider.errors import InputError
+from bluerider.nets.autoencoder import Autoencoder
+from bluerider.nets.clip import TextTower, VisionTower
+from bluerider.nets.conditioner import ImageConditioner
+from bluerider.nets.prior import Prior
+from bluerider.nets.unet import UNet
+from bluerider.tokenizers import Tokenizer
+from bluerider.training.appearance import SIDE, Appearance
+from bluerider.training.emoji import EmojiSet, load_emoji
+from bluerider.training.pictures import on_white, rgba
+from bluerider.training.recipe import Recipe
+
+MAKES = {
+    "text": ("recall", "text"),
+    "image": ("clip", "vision"),
+    "autoencoder": ("autoencoder", "autoencoder"),
+    "prior": ("rehearse", "prior"),
+    "unet": ("decoder", "unet"),
+    "conditioner": ("decoder", "conditioner"),
+}
+KINDS: dict[str, Any] = {
+    "text": TextTower,
+    "image": VisionTower,
+    "autoencoder": Autoencoder,
+    "prior": Prior,
+    "unet": UNet,
+    "conditioner": ImageConditioner,
+}
+
+
+@dataclass
+class Workshop:
+    """A run folder, a recipe and the data: what the stages share."""
+
+    recipe: Recipe
+    out: Path
+    data: Path
+    init: Path | None = None
+    accelerator: str = "auto"
+
+    @cached_property
+    def emoji(self) -> EmojiSet:
+        return load_emoji(self.data)
+
+    @cached_property
+    def appearance(self) -> Appearance:
+        width = self.recipe.nets["image"].embed_dim
+        return Appearance.fit(on_white(rgba(self.emoji, SIDE, self.emoji.seen)), width)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        text = self.recipe.nets["text"]
+        file = self.need("tokenizer") / "tokenizer.json"
+        return Tokenizer.load(file, length=text.tokens, pad=text.pad)
+
+    def need(self, stage: str) -> Path:
+        """The folder of a stage that has to be finished."""
+        folder = self.out / stage
+        done = folder / ("tokenizer.json" if stage == "tokenizer" else "net.safetensors")
+        if not done.is_file():
+            raise InputError(
+                f"{self.out}: stage {stage} is not finished; run: bluerider train {stage}"
+            )
+        return folder
+
+    def fresh(self, name: str) -> Any:
+        """A network to train: new, or as exported in the folder given with --init."""
+        if self.init is None:
+            return KINDS[name](self.recipe.nets[name])
+        from bluerider.weights.load import open_model
+
+        loaded = open_model(self.init).load("unet" if name == "conditioner" else name)
+        loaded = loaded[name == "conditioner"] if isinstance(loaded, tuple) else loaded
+        if name == "text":
+            loaded = deepened(loaded, self.recipe.nets[name].layers)
+        if loaded.config != self.recipe.nets[name]:
+            raise InputError(f"{self.init}: its {name} has another shape than the recipe's")
+        return loaded.float().requires_grad_(True).train()
+
+    def trained(self, name: str, stage: str | None = None) -> Any:
+        """A network as its stage (or an earlier one that held it) left it."""
+        made, module = MAKES[name]
+        state = load_file(self.need(stage or made) / "net.safetensors")
+        net = KINDS[name](self.recipe.nets[name])
+        net.load_state_dict(inside(state, module))
+        return net.eval()
+
+    def schedule(self, name: str) -> Schedule:
+        """Noise levels of `schedule` or `prior_schedule`."""
+        return Schedule(self.recipe.nets[name])
+
+
+def inside(state: dict[str, Tensor], module: str) -> dict[str, Tensor]:
+    """The weights of one module, by their names in it, wherever a stage holds it."""
+    paths = [(key.split("."), tensor) for key, tensor in state.items()]
+    return {".".join(p[p.index(module) + 1 :]): t for p, t in paths if module in p}
+
+
+def deepened(text: TextTower, layers: int) -> TextTower:
+    """The same tower with `layers` layers, if it has fewer: the new ones add nothing at first."""
+    if text.config.layers >= layers:
+        return text
+    deeper = TextTower(replace(text.config, layers=layers))
+    for layer in deeper.layers[text.config.layers :]:
+        for last in (layer.attn.out, layer.mlp.out):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+    deeper.load_state_dict(text.state_dict(), strict=False)
+    return deeper

@@ -4,6 +4,9 @@ import pytest
 import torch
 
 from bluerider.config import PriorConfig
+from bluerider.evaluate.choice import choose_scenes
+from bluerider.evaluate.drawings import load_drawings
+from bluerider.evaluate.truth import Truth
 from bluerider.nets.prior import Prior
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, TRAITS
@@ -16,7 +19,7 @@ from bluerider.training.recall import (
     looked,
     loud_of,
 )
-from bluerider.training.rehearsal import Kept, attune
+from bluerider.training.rehearsal import Kept, attune, settle, steady, turn_away
 from bluerider.training.tokenizer import train_tokenizer
 from bluerider.weights.load import open_model
 
@@ -139,6 +142,34 @@ def test_the_query_looks_at_tokens_alone_where_their_mark_is_lost(place: int) ->
     assert before > 0.5 and after < 0.1 * before
 
 
+def test_a_steady_direction_is_found_where_queries_point_both_ways() -> None:
+    both = torch.randn(400, 1) * torch.tensor([30.0, 10.0, 0.0, 0.0])  # along a line, either way
+    queries = both + torch.tensor([20.0, 0.0, 1.0, 0.5]) + 0.1 * torch.randn(400, 4)
+    along = queries @ steady(queries)
+    assert (queries @ queries.mean(dim=0)).min() < 0 < 0.5 < along.min() and along.max() < 1.5
+
+
+def test_what_is_turned_away_already_is_left_as_it_is() -> None:
+    net, told = prior(), read(512)
+    recall = lost(net)
+    norm, attn = net.blocks[1].norm1, net.blocks[1].attn
+    with torch.no_grad():
+        heard, others = recall.hear(*told), beside(net, told)
+        turn_away(attn, norm(heard.held), heard.found, others)
+        before = attn.k.weight.clone()
+        turn_away(attn, norm(heard.held), heard.found, others)
+    torch.testing.assert_close(attn.k.weight, before, atol=1e-3, rtol=1e-3)
+
+
+def test_what_is_stored_answers_as_the_way_that_is_trained() -> None:
+    net, told = prior(), read(64)
+    recall = taught(net, told)
+    with torch.no_grad():
+        settle(net)
+        assert all(torch.equal(p, p.bfloat16().float()) for p in net.parameters())
+        assert torch.allclose(answer(net, *told), recall(*told).answer, atol=2e-4)
+
+
 def test_the_prior_of_murnau_answers_as_it_was_trained_to() -> None:
     files = open_model("murnau")
     text, net = files.load("text", dtype=torch.float32), files.load("prior", dtype=torch.float32)
@@ -149,6 +180,20 @@ def test_the_prior_of_murnau_answers_as_it_was_trained_to() -> None:
         torch.testing.assert_close(
             answer(net, *told), Recall(net, anew=False)(*told).answer, atol=0.02, rtol=0.02
         )
+
+
+def test_murnau_is_not_led_astray_by_what_stands_beside_the_tokens() -> None:
+    files, drawings = open_model("murnau"), load_drawings()
+    text, net = files.load("text", dtype=torch.float32), files.load("prior", dtype=torch.float32)
+    kinds, tongues = ["thing", "and", "relation", "place"], ["en", "ru", "de", "hi"]
+    asked = choose_scenes(drawings, Truth(drawings), kinds, tongues, subset=15)
+    tokens = files.tokenizer()([one.prompt for one in asked])
+    with torch.no_grad():
+        words = text(tokens.ids)
+        told = words.states, words.embedding, tokens.mask
+        whole, trained = answer(net, *told), Recall(net, anew=False)(*told).answer
+    apart = (whole - trained).norm(dim=1) / trained.norm(dim=1)
+    assert len(apart) == 240 and (apart > 0.05).float().mean() < 0.02
 
 
 def test_recall_goes_on_where_it_stopped() -> None:

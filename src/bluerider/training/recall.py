@@ -149,13 +149,11 @@ class Recall(nn.Module):
     echo: here if `anew`, else in the run before.
     """
 
-    loud: Tensor  # (3, width)
-
     def __init__(self, prior: Prior, *, anew: bool = True) -> None:
         super().__init__()
         self.prior = prior
-        loud = begin_as_echo(prior) if anew else loud_of(prior)
-        self.register_buffer("loud", LOUD * loud, persistent=False)
+        if anew:
+            begin_as_echo(prior)
         prior.requires_grad_(False)
         for block in prior.blocks:
             block.norm2.requires_grad_(True)
@@ -173,10 +171,11 @@ class Recall(nn.Module):
 
     def hear(self, states: Tensor, text: Tensor, mask: Tensor) -> Heard:
         """The query's way up to where it has looked at the tokens, in the second block."""
-        prior, loud, length = self.prior, self.loud.to(text.dtype), states.shape[1]
+        prior, length = self.prior, states.shape[1]
         first, second = prior.blocks[0], prior.blocks[1]
-        own = prior.proj_pooled(text) + loud[0]
-        held = loud[1] + first.attn.out(first.attn.v(first.norm1(own)))  # (B, width)
+        own = prior.proj_pooled(text) + prior.positions[0, -4]
+        query = prior.query[0, 0] + prior.positions[0, -1]
+        held = query + first.attn.out(first.attn.v(first.norm1(own)))  # (B, width)
         held = held + first.mlp(first.norm2(held))
         causal = torch.ones(length, length, dtype=torch.bool, device=states.device).tril()
         tokens = prior.proj_text(states) + prior.positions[:, :length]

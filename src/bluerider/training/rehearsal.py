@@ -85,6 +85,15 @@ def bystanders(ears: Ears, reminders: Reminders, count: int, levels: int) -> Ten
 
 
 @torch.no_grad()
+def settle(net: torch.nn.Module) -> None:
+    """Round weights to what an export stores, so that what is learned on top of those at rest fits
+    what is shipped: where the query looks may hang on little.
+    """
+    for parameter in net.parameters():
+        parameter.copy_(parameter.bfloat16())
+
+
+@torch.no_grad()
 def attune(recall: Recall, kept: Kept, beside: Tensor) -> None:
     """Centre and scale what the second block's norm gives, so that its part that differs from token
     to token has deviation 1, and let the query look at nothing but tokens, whatever stands `beside`
@@ -117,19 +126,25 @@ def turn_away(attn: Attention, query: Tensor, found: Tensor, beside: Tensor) -> 
     """
     q = split(attn.q(query)[:, None], attn.heads)[:, :, 0]  # (N, heads, d)
     size = q.shape[2] ** 0.5
-    toward = q.mean(dim=0)
-    toward = toward / toward.square().sum(dim=1, keepdim=True) * size  # (heads, d)
+    toward = torch.stack([steady(each) for each in q.unbind(dim=1)]) * size  # (heads, d)
     weight = attn.k.weight.unflatten(0, (attn.heads, -1))
     told, seen = q[: len(beside)], found[: len(beside)]
     tokens = torch.einsum("nhw,hdw,nhd->nh", seen, weight, told)[:, :, None]
     others = torch.einsum("nsw,hdw,nhd->nhs", beside, weight, told)
-    ahead = ((others - tokens) / size).clamp(min=0) + MARKED  # (B, heads, 4)
+    ahead = ((others - tokens) / size + MARKED).clamp(min=0)  # (B, heads, 4)
     away = telling(found.flatten(0, 1), beside)
     far = (seen @ away)[:, :, None] - (beside @ away)[:, None]  # (B, heads, 4), about 1
     heeds = torch.einsum("nhd,hd->nh", told, toward)[:, :, None] / size  # (B, heads, 1), about 1
     far = far.clamp(min=LEAST) * heeds.clamp(min=LEAST)
     strength = (ahead / far).amax(dim=(0, 2))  # (heads,)
     attn.k.weight.add_(torch.outer((toward * strength[:, None]).flatten(), away))
+
+
+def steady(x: Tensor) -> Tensor:
+    """The direction (width,) along which the mean of rows (N, width) is 1 and they differ least."""
+    mean = x.mean(dim=0).double()
+    way = torch.linalg.solve(covariance(x), mean)
+    return (way / (way @ mean)).float()
 
 
 def telling(tokens: Tensor, others: Tensor) -> Tensor:

@@ -162,6 +162,7 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
         attune,
         bystanders,
         keep,
+        settle,
     )
 
     extra, settings = shop.recipe.stages["rehearse"], shop.recipe.settings("rehearse")
@@ -178,8 +179,10 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     ears = Ears(text, recall, shop.tokenizer.pad)
     dtype = getattr(torch, settings.precision)
     levels = shop.schedule("prior_schedule").length
+    settle(ears)
     beside = bystanders(ears, reminders, TUNED, levels)
     attune(recall, keep(ears, reminders, shop.appearance, TUNED, dtype), beside)
+    settle(ears)
     kept = keep(ears, reminders, shop.appearance, extra["texts"], dtype)
     stage = RehearseStage(recall.train(), settings)
     return stage, Rehearsals(kept, batch=settings.batch, seed=settings.seed)

@@ -194,6 +194,8 @@ def test_murnau_is_not_led_astray_by_what_stands_beside_the_tokens() -> None:
         whole, trained = answer(net, *told), Recall(net, anew=False)(*told).answer
     apart = (whole - trained).norm(dim=1) / trained.norm(dim=1)
     assert len(apart) == 240 and (apart > 0.05).float().mean() < 0.02
+    # Codes of things that are met seldom lie many deviations from the mean.
+    assert net.normalise(trained).abs().max() < files.schedule("prior_schedule").clamp
 
 
 def test_recall_goes_on_where_it_stopped() -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 HELD_OUT = 10  # one name in so many is kept out of every stage
 SLIPS = 0.16  # of names in training, more than people make: they are learned last
-ENGLISH_SLIPS = 0.3  # of English ones, which are learned first
+ENGLISH_SLIPS = 0.45  # of English ones, which are learned first
 SHORTEST = 3  # letters of a name in which a slip can be made
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

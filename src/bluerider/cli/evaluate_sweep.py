@@ -54,8 +54,8 @@ def evaluate_sweep(
     from bluerider.evaluate.sweep import draw_curves, parse_axes, points, slug
 
     chosen = parse_axes(axes)
-    series = names(asking, count) if kinds is None else scenes(asking, kinds, count)
     place = asking.place("sweep")
+    series = names(asking, count) if kinds is None else scenes(asking, kinds, count)
     from bluerider.evaluate.journal import Journal
     from bluerider.evaluate.sweep import Setting
     from bluerider.files import write_whole

@@ -48,7 +48,7 @@ class Ears(torch.nn.Module):
 def keep(
     ears: Ears, reminders: Reminders, appearance: Appearance, count: int, dtype: torch.dtype
 ) -> Kept:
-    """What is read of the first `count` texts or a few more, in half precision."""
+    """What is read of the first `count` texts or a few more, in `dtype`."""
     parts = [of_batch(ears, batch, appearance, dtype) for batch in batches(reminders, count)]
     return Kept(*(torch.cat(each) for each in zip(*parts, strict=True)))
 
@@ -126,6 +126,7 @@ def turn_away(attn: Attention, query: Tensor, found: Tensor, beside: Tensor) -> 
     """
     q = split(attn.q(query)[:, None], attn.heads)[:, :, 0]  # (N, heads, d)
     size = q.shape[2] ** 0.5
+    # Some queries point away from the mean of all: along it they would be turned the wrong way.
     toward = torch.stack([steady(each) for each in q.unbind(dim=1)]) * size  # (heads, d)
     weight = attn.k.weight.unflatten(0, (attn.heads, -1))
     told, seen = q[: len(beside)], found[: len(beside)]

@@ -105,7 +105,7 @@ def test_english_scenes_of_single_things_get_articles(captions: Captions) -> Non
 
 
 def test_english_texts_about_one_thing_get_asides(captions: Captions) -> None:
-    told = captions.draw(np.random.default_rng(3), 3000)
+    told = captions.draw(np.random.default_rng(3), 6000)
     about = [
         (t, r) for t, r in zip(told.texts, told.first.tolist(), strict=True) if "photo of" in t
     ]

@@ -30,7 +30,8 @@ HARD = frozenset(
     " ps qu sd so sq th tk to uz yo zu".split()
 )
 HARDER = 2.0
-SCENES_ENGLISH = 0.18  # of scenes; the other fifteen languages share the rest evenly
+SCENES_ENGLISH = 0.08  # of scenes; the other fifteen languages share the rest
+SCENES_HARDER = {"ar": 2.5, "hi": 1.4}  # "and" is written onto a name, names are long: more often
 ARTICLES = 0.3  # of English scenes: "a dog on a red background"
 WITH_ASIDES = 0.3  # of English texts about one thing: "a photo of a dog, highly detailed"
 SIGNED = 0.05  # of all texts: "dog!"
@@ -60,6 +61,14 @@ def language_weights(languages: list[str]) -> NDArray[np.float64]:
     return found / found.sum()
 
 
+def scene_weights(languages: list[str]) -> NDArray[np.float64]:
+    """English 8 % of scenes, the others the rest, the hard ones more."""
+    others = {lang: SCENES_HARDER.get(lang, 1.0) for lang in languages if lang != "en"}
+    english = SCENES_ENGLISH / (1 - SCENES_ENGLISH) * (sum(others.values()) or 1.0)
+    found = np.array([others.get(lang, english) for lang in languages])
+    return found / found.sum()
+
+
 class Captions:
     """Draws texts for the drawings that training may see."""
 
@@ -77,6 +86,7 @@ class Captions:
         self.weights = language_weights(self.languages)
         self.rows = {lang: np.array(sorted(self.names[lang])) for lang in self.languages}
         self.telling = [lang for lang in scene_languages() if lang in self.languages]
+        self.tales = scene_weights(self.telling)
         self.motifs = Motifs(seen)
 
     def every_name(self) -> list[str]:
@@ -126,8 +136,7 @@ class Captions:
 
     def scene(self, rng: np.random.Generator) -> tuple[str, int, int, NDArray[np.float32]]:
         """A scene in words, the ends of names marked, the rows of its things, its traits."""
-        english = rng.random() < SCENES_ENGLISH and "en" in self.telling
-        lang = "en" if english else self.telling[int(rng.integers(len(self.telling)))]
+        lang = self.telling[rng.choice(len(self.telling), p=self.tales)]
         motif = self.motifs.draw(rng, self.rows[lang])
         return self.tell(rng, motif, lang), motif.first, motif.second, motif.traits
 

@@ -61,8 +61,8 @@ class Latents(Stream[Noised]):
     """Batches for the `decoder` stage from cached latents (N, C, h, w) and embeddings (N, D).
 
     The first `plain` of them are the drawings on white, of which a part `share` of every batch is
-    drawn. A part `told` of the first M gets, in place of the embedding, one of `answers` (M, V, D),
-    which are the prior's to their words. The condition is dropped now and then for the embedding of
+    drawn. A part `told` of all gets, in place of the embedding, one of `answers` (N, V, D), which
+    are the prior's to their words. The condition is dropped now and then for the embedding of
     nothing.
     """
 
@@ -92,7 +92,7 @@ class Latents(Stream[Noised]):
         white = rng.random(self.size) < self.share
         chosen[white] = rng.integers(self.plain, size=int(white.sum()))
         latent, embedding = self.latents[chosen], self.embeddings[chosen]
-        told = (rng.random(self.size) < self.told) & (chosen < len(self.answers))
+        told = rng.random(self.size) < self.told
         version = rng.integers(self.answers.shape[1], size=int(told.sum()))
         embedding[told] = self.answers[chosen[told], version].float()
         dropped = torch.from_numpy(rng.random(self.size) < self.drop)

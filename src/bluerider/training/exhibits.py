@@ -4,6 +4,7 @@ embeddings, and what the prior answers to their words. It takes minutes, so the 
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,23 +23,25 @@ from bluerider.training.workshop import Workshop
 PART, PAINTED = 16, 256  # pictures encoded, and painted, at a time
 
 
-def encoded(shop: Workshop, scenes: int, blends: int) -> tuple[Tensor, Tensor]:
-    """Latents (N, C, h, w) and embeddings (N, D) of the drawings on white, then of `scenes` scenes,
-    then of `blends` of two drawings.
-    """
-    seed = shop.recipe.settings("decoder").seed
-    file = shop.out / "decoder" / f"latents-{scenes}-{blends}-{seed}.safetensors"
-    found = once(file, lambda: encode(shop, scenes, blends, seed))
-    return found["latents"], found["embeddings"]
+class Exhibits(NamedTuple):
+    """The drawings on white, then scenes, then blends of two drawings."""
+
+    latents: Tensor  # (N, C, h, w)
+    embeddings: Tensor  # (N, D) of what they show
+    answers: Tensor  # (N, V, D) the prior's to their words; a blend's lie between
 
 
-def answered(shop: Workshop, scenes: int) -> Tensor:
-    """What the prior answers (M, V, D), in half precision, to the words of the drawings on white
-    and of the scenes that `encoded` begins with.
-    """
-    seed = shop.recipe.settings("decoder").seed
-    file = shop.out / "decoder" / f"answers-{scenes}-{seed}.safetensors"
-    return once(file, lambda: answer(shop, scenes, seed))["answers"]
+def exhibits(shop: Workshop, scenes: int, blends: int) -> Exhibits:
+    """All that the decoder is shown: every drawing, `scenes` scenes, `blends` blends."""
+    seed, folder = shop.recipe.settings("decoder").seed, shop.out / "decoder"
+    file = folder / f"exhibits-{scenes}-{blends}-{seed}.safetensors"
+    shown = once(file, lambda: encode(shop, scenes, blends, seed))
+    file = folder / f"answers-{scenes}-{seed}.safetensors"
+    told = once(file, lambda: answer(shop, scenes, seed))["answers"]
+    one, other = (told[shown["rows"][:, i]] for i in (0, 1))
+    between = torch.lerp(one.float(), other.float(), shown["share"][:, None, None])
+    answers = torch.cat([told, between.to(told.dtype)])
+    return Exhibits(shown["latents"], shown["embeddings"], answers)
 
 
 def once(file: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -70,12 +73,16 @@ def encode(shop: Workshop, scenes: int, blends: int, seed: int) -> dict[str, Ten
         seen = sights.paint(motifs[start : start + PAINTED])
         latents.append(look(seen.picture))
         embeddings.append(embed(seen.first, seen.second, seen.traits))
+    pairs, shares = [torch.empty(0, 2, dtype=torch.int64)], [torch.empty(0)]
     for start in range(0, blends, PAINTED):
         blend = sights.blend(rng, min(PAINTED, blends - start))
         latents.append(look(blend.picture))
         one, other = (embeddings[0][blend.rows[:, i]] for i in (0, 1))
         embeddings.append(torch.lerp(one, other, blend.share[:, None]))
-    return {"latents": torch.cat(latents), "embeddings": torch.cat(embeddings)}
+        pairs.append(blend.rows)
+        shares.append(blend.share)
+    found = {"latents": latents, "embeddings": embeddings, "rows": pairs, "share": shares}
+    return {name: torch.cat(parts) for name, parts in found.items()}
 
 
 def encoder_of(shop: Workshop) -> Callable[[Tensor], Tensor]:

@@ -16,12 +16,12 @@ from bluerider.training.appearance import NONE, traits_of
 # How often each kind is drawn: most what is asked for most, and pairs and looks, which are learned
 # last; `spot`: a place on a coloured background.
 SHARES = {
-    "background": 0.20,
+    "background": 0.17,
     "spot": 0.05,
     "size": 0.04,
-    "place": 0.11,
-    "and": 0.12,
-    "relation": 0.30,
+    "place": 0.10,
+    "and": 0.14,
+    "relation": 0.32,
     "count": 0.05,
     "look": 0.13,
 }

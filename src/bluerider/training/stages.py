@@ -13,7 +13,7 @@ from bluerider.scenes.reading import texts_read
 from bluerider.scenes.wording import languages, said
 from bluerider.training.asides import asides_read
 from bluerider.training.captions import Captions
-from bluerider.training.exhibits import answered, encoded
+from bluerider.training.exhibits import exhibits
 from bluerider.training.pictures import Crops, Sights, rgba
 from bluerider.training.run import Say, train
 from bluerider.training.stage import Stage
@@ -112,14 +112,11 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     from bluerider.training.decoder import DecoderStage, Latents
 
     extra, settings = shop.recipe.stages["decoder"], shop.recipe.settings("decoder")
-    latents, embeddings = encoded(shop, extra["variants"], extra["blends"])
-    answers = answered(shop, extra["variants"])
+    shown = exhibits(shop, extra["variants"], extra["blends"])
     nets = shop.fresh("unet"), shop.fresh("conditioner")
     stage = DecoderStage(*nets, shop.schedule("schedule"), settings)
     return stage, Latents(
-        latents,
-        embeddings,
-        answers,
+        *shown,
         shop.appearance.nothing(),
         batch=settings.batch,
         drop=extra["drop"],

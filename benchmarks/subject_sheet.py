@@ -41,7 +41,8 @@ def taught(name: str, data: Path | None, folder: Path) -> Path:
 def bluerider(*words: str) -> None:
     """Run a command, and say which."""
     print("bluerider", shlex.join(words), flush=True)
-    subprocess.run([sys.executable, "-m", "bluerider", *words], check=True)
+    if code := subprocess.run([sys.executable, "-m", "bluerider", *words], check=False).returncode:
+        sys.exit(code)  # the command has told why
 
 
 def main() -> None:

@@ -13,12 +13,15 @@ from bluerider.training.captions import (
     ENGLISH,
     HARDER,
     MARKS,
+    SCENES_ENGLISH,
+    SCENES_HARDER,
     SIGNED,
     WIDE,
     WIDESPREAD,
     Captions,
     in_groups,
     language_weights,
+    scene_weights,
     unmarked,
     with_articles,
 )
@@ -179,3 +182,16 @@ def test_languages_share_the_names_and_hard_ones_have_more() -> None:
     assert sum(weights.values()) == pytest.approx(1)
     assert weights["yo"] == pytest.approx(HARDER * weights["it"])
     assert weights["en"] / weights["de"] == pytest.approx(ENGLISH / (WIDE / len(WIDESPREAD)))
+
+
+def test_languages_share_the_scenes_and_hard_ones_have_more() -> None:
+    languages = ["en", "ar", "de", "fr"]
+    weights = dict(zip(languages, scene_weights(languages), strict=True))
+    assert weights["en"] == pytest.approx(SCENES_ENGLISH)
+    assert weights["de"] == weights["fr"]
+    assert weights["ar"] == pytest.approx(SCENES_HARDER["ar"] * weights["de"])
+    assert sum(weights.values()) == pytest.approx(1.0)
+
+
+def test_english_alone_has_all_scenes() -> None:
+    assert scene_weights(["en"]).tolist() == [1.0]

@@ -11,7 +11,13 @@ import pytest
 from bluerider.catalog import MURNAU
 from bluerider.cli.main import main
 from bluerider.errors import InputError
-from bluerider.evaluate.choice import choose_scenes, parse_kinds, parse_tongues, scenes_of
+from bluerider.evaluate.choice import (
+    choose_lines,
+    choose_scenes,
+    parse_kinds,
+    parse_tongues,
+    scenes_of,
+)
 from bluerider.evaluate.drawings import load_drawings
 from bluerider.evaluate.journal import Journal
 from bluerider.evaluate.marks import background_of, parting, shows
@@ -20,6 +26,7 @@ from bluerider.evaluate.sheets import FIRST, FIVE, MISS, draw_scene_sheets
 from bluerider.evaluate.truth import Truth
 from bluerider.request import Result
 from bluerider.scenes.scene import KINDS, Scene, is_held_out, scene_of
+from bluerider.scenes.wording import languages
 
 CLEAR = {  # what a picture may show in place of what is asked, and be wrong
     "background": ("red", "blue"),
@@ -210,12 +217,42 @@ def test_frames_tell_what_is_right(truth: Truth) -> None:
         assert next(draw_scene_sheets([painted], truth)).getpixel((0, 0)) == colour
 
 
+def test_typed_lines_are_of_the_same_held_out_scenes_in_every_language(truth: Truth) -> None:
+    asked = choose_lines(truth.drawings, list(KINDS), languages())
+    by_language = {
+        language: [one for one in asked if one.language == language] for language in languages()
+    }
+    scenes = [one.scene for one in by_language["en"]]
+    assert len(scenes) == len(set(scenes)) == 20 and all(map(is_held_out, scenes))
+    for lines in by_language.values():
+        assert [one.scene for one in lines] == scenes
+        assert len({one.prompt for one in lines}) == 20
+        assert all(
+            truth.drawings.emoji[target] == thing
+            for one in lines
+            for target, thing in zip(one.targets, one.scene.things, strict=True)
+        )
+
+
+def test_a_subset_of_typed_lines_is_so_many_of_a_kind(truth: Truth) -> None:
+    asked = choose_lines(truth.drawings, ["count", "place"], ["de"], subset=1)
+    assert [one.prompt for one in asked] == ["drei Hunde", "Sonnenblume auf der linken Seite"]
+
+
+def test_true_pictures_of_typed_lines_are_right(truth: Truth) -> None:
+    asked = choose_lines(truth.drawings, list(KINDS), ["en"])
+    marks = mark_all(asked, [truth.picture(one.scene) for one in asked], truth)
+    assert all(mark.right and mark.things for mark in marks)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--kinds", "colour"], "colour"),
         (["--languages", "sw"], "sw"),
         (["--split", "test"], "held-out"),
+        (["--wording", "spoken"], "typed"),
+        (["--wording", "typed", "--split", "seen"], "held-out"),
         (["--subset", "0"], "1 to 1000"),
         (["--steps", "x"], "steps"),
     ],

@@ -51,6 +51,18 @@ def test_whatever_is_said_sounds_different(language: str) -> None:
         assert len(set(pairs)) == len(pairs)
 
 
+@pytest.mark.parametrize("language", ASKED)
+def test_no_template_says_two_things(language: str) -> None:
+    texts = [text for group in phrases(language).values() for text in group]
+    assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("language", ASKED)
+def test_the_first_words_ask_nothing_of_a_name(language: str) -> None:
+    for texts in phrases(language).values():
+        assert not [form for _, _, form, _ in Formatter().parse(texts[0]) if form]
+
+
 @pytest.mark.parametrize("language", [name for name in ASKED if name != "en"])
 def test_names_go_in_as_they_are(language: str) -> None:
     names = {"🐈": "{x} «Ä» \\1", "🍎": "$b"}
@@ -88,9 +100,10 @@ def test_spanish_and_sounds_right(second: str, word: str) -> None:
 
 def test_a_variant_is_another_wording() -> None:
     scene = Scene(things=("🐈",), size="small")
-    assert [render(scene, NAMES, "en", v) for v in range(3)] == [
+    assert [render(scene, NAMES, "en", v) for v in range(4)] == [
         "small cat",
         "tiny cat",
+        "little cat",
         "small cat",
     ]
 
@@ -126,7 +139,24 @@ def test_english_plurals(one: str, many: str) -> None:
 
 def test_no_blank_is_left_open() -> None:
     for language in languages():
-        for said in sum(KINDS.values(), ()):
+        for said, texts in phrases(language).items():
+            if said == "background":
+                continue
             two = said in (*KINDS["and"], *KINDS["relation"])
-            text = render(scene_of(tuple(NAMES)[: 1 + two], said), NAMES, language)
-            assert not re.search(r"[{}]", text)
+            for variant in range(len(texts)):
+                text = render(scene_of(tuple(NAMES)[: 1 + two], said), NAMES, language, variant)
+                assert not re.search(r"[{}]", text)
+
+
+@pytest.mark.parametrize(
+    ("scene", "language", "variant", "expected"),
+    [
+        (Scene(things=("🐈", "🍎"), relation="left_of"), "ru", 2, "кот слева от красного яблока"),
+        (Scene(things=("🐈",), count=2, background="red"), "ru", 2, "два кота на красном фоне"),
+    ],
+)
+def test_names_change_with_what_is_said(
+    scene: Scene, language: str, variant: int, expected: str
+) -> None:
+    names = {"🐈": "кот", "🍎": "красное яблоко"}
+    assert render(scene, names, language, variant) == expected

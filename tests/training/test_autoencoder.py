@@ -5,7 +5,7 @@ import torch
 
 from bluerider.config import AutoencoderConfig
 from bluerider.nets.autoencoder import Autoencoder
-from bluerider.training.autoencoder import AutoencoderStage, rim
+from bluerider.training.autoencoder import AutoencoderStage, Weights, decibels, rim
 from bluerider.training.stage import Settings
 
 NET = AutoencoderConfig(channels=(32, 32), depth=1, codes=8)
@@ -39,3 +39,43 @@ def test_what_is_not_still_is_trained(still: int, trained: set[str]) -> None:
     wanted = {name for name, _ in net.named_parameters() if name.startswith(tuple(trained))}
     assert moved == wanted
     assert asked - moved <= {"codebook.weight"}  # which only the quantiser looks at
+
+
+def loss_of(weights: Weights, moved: float = 0.5) -> float:
+    torch.manual_seed(0)
+    net = Autoencoder(NET)
+    stage = AutoencoderStage(net, SETTINGS, weights=weights)
+    stage.log_dict = stage.log = lambda *values: None  # type: ignore[assignment]
+    with torch.no_grad():
+        net.quant_conv.bias += moved
+    return float(stage.training_step(torch.rand(2, 3, 16, 16), 0).detach())
+
+
+def test_latents_that_stray_cost_their_squared_distance() -> None:
+    assert loss_of(Weights(near=4.0)) - loss_of(Weights()) == pytest.approx(4.0 * 0.5**2, rel=1e-4)
+    assert loss_of(Weights(near=4.0), moved=0.0) == loss_of(Weights(), moved=0.0)
+
+
+def test_what_latents_were_is_neither_trained_nor_kept() -> None:
+    near, free = (
+        AutoencoderStage(Autoencoder(NET), SETTINGS, weights=Weights(near=n)) for n in (4.0, 0.0)
+    )
+    assert near.state_dict().keys() == free.state_dict().keys()
+    assert [n for n, _ in near.named_parameters()] == [n for n, _ in free.named_parameters()]
+
+
+def test_decibels_are_those_of_each_picture() -> None:
+    x = torch.zeros(2, 3, 4, 4)
+    y = torch.stack([torch.full((3, 4, 4), 0.2), torch.full((3, 4, 4), 0.02)])
+    assert decibels(x, y).tolist() == pytest.approx([20.0, 40.0], abs=1e-4)
+
+
+def test_decibels_are_taken_off_the_loss() -> None:
+    with_them, without = loss_of(Weights(psnr=0.1)), loss_of(Weights())
+    torch.manual_seed(0)
+    net = Autoencoder(NET)
+    with torch.no_grad():
+        net.quant_conv.bias += 0.5
+        picture = torch.rand(2, 3, 16, 16)
+        psnr = decibels(net.decode(net.encode(picture)), picture).mean()
+    assert without - with_them == pytest.approx(0.1 * float(psnr), rel=1e-3)

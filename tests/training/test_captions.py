@@ -1,5 +1,7 @@
 """Texts for training: names and scenes as people type them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,11 +10,13 @@ from hypothesis import strategies as st
 
 from bluerider.scenes.names import ENGLISH_SLIPS, SLIPS, is_kept_out, slipped, typed
 from bluerider.scenes.scene import Scene
+from bluerider.scenes.wording import render
 from bluerider.training.appearance import NONE
 from bluerider.training.captions import (
     ENGLISH,
     HARDER,
     MARKS,
+    NICKNAMED,
     SCENES_ENGLISH,
     SCENES_HARDER,
     SIGNED,
@@ -21,6 +25,7 @@ from bluerider.training.captions import (
     Captions,
     in_groups,
     language_weights,
+    nicknames_of,
     scene_weights,
     unmarked,
     with_articles,
@@ -79,7 +84,7 @@ def test_marks_leave_no_trace(text: str, one: int, other: int) -> None:
 def test_keywords_take_the_place_of_a_part_of_the_names() -> None:
     captions = Captions(tiny_emoji(26), keywords=0.5)
     texts = captions.draw(np.random.default_rng(0), 400).texts
-    assert 150 < sum(" letter" in text for text in texts) < 250
+    assert 150 < sum(" letter" in text or " sign" in text for text in texts) < 250
 
 
 def test_keywords_point_at_their_drawing_and_never_hold_its_name() -> None:
@@ -87,8 +92,43 @@ def test_keywords_point_at_their_drawing_and_never_hold_its_name() -> None:
     told = captions.draw(np.random.default_rng(0), 200)
     for text, row in zip(told.texts, told.first.tolist(), strict=True):
         sign = captions.motifs.emoji[row]
-        assert f"{sign} letter" in text and f"{sign} sign" in text
+        assert f"{sign} letter" in text or f"{sign} sign" in text
         assert "thing" not in text and "вещь" not in text
+
+
+def test_a_keyword_that_is_one_drawings_alone_stands_alone_half_of_the_time() -> None:
+    captions = Captions(tiny_emoji(26), keywords=1.0)
+    rng = np.random.default_rng(0)
+    texts = [captions.looked_for(rng, "en")[0] for _ in range(400)]
+    alone = [text for text in texts if ("letter" in text) != ("sign" in text)]
+    assert 150 < len(alone) < 250
+
+
+def test_a_nickname_is_one_drawings_alone_and_nobodys_name() -> None:
+    emoji = tiny_emoji(26)
+    a, b, c = (emoji.emoji[i] for i in emoji.seen[:3])
+    words = {a: ["both", "Alone"], b: ["BOTH", emoji.names["en"][c].upper()]}
+    emoji = replace(emoji, keywords={**emoji.keywords, "en": words})
+    found = nicknames_of(emoji, "en", [(0, words[a]), (1, words[b])])
+    assert found == {0: ["Alone"]}
+
+
+def test_things_in_scenes_are_called_by_their_nicknames_now_and_then() -> None:
+    captions = Captions(tiny_emoji(26), scenes=1.0)
+    rng, row = np.random.default_rng(0), int(captions.rows["en"][0])
+    called = [captions.called(rng, "en", row) for _ in range(600)]
+    others = [name for name in called if name != captions.names["en"][row]]
+    assert set(others) == set(captions.nicknames["en"][row])
+    assert abs(len(others) / 600 - NICKNAMED) < 0.05
+
+
+def test_scenes_come_in_every_wording_and_the_first_is_met_most() -> None:
+    captions = Captions(tiny_emoji(26), scenes=1.0)
+    rng, scene = np.random.default_rng(0), Scene(things=("a",), size="small")
+    texts = [captions.told(rng, scene, {"a": "x"}, "uk") for _ in range(900)]
+    told = [render(scene, {"a": "x"}, "uk", variant) for variant in range(3)]
+    shares = [texts.count(text) / 900 for text in told]
+    assert shares == pytest.approx([0.5, 0.25, 0.25], abs=0.05)
 
 
 def test_scenes_make_up_their_part(captions: Captions) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from bluerider.training.appearance import Appearance
-from bluerider.training.pictures import Sights, on_white
+from bluerider.training.pictures import Crops, Sights, framed, on_white
 from tests.training.drawn import tiny_emoji
 
 
@@ -37,3 +37,20 @@ def test_the_code_of_a_blend_is_the_mean_of_both() -> None:
     torch.testing.assert_close(
         code, torch.lerp(one, other, blend.share[:, None].double()), atol=1e-6, rtol=1e-6
     )
+
+
+def test_a_margin_lets_crops_shift_drawings() -> None:
+    drawings = np.full((1, 8, 8, 4), 255, np.uint8)
+    drawings[..., :3] = 0
+    wide = framed(drawings, 2)
+    assert wide.shape == (1, 12, 12, 4)
+    assert wide[0, 2:-2, 2:-2, 3].all() and wide[..., 3].sum() == drawings[..., 3].sum()
+    crops = Crops(wide, batch=1, crop=8, seed=0)
+    rng = np.random.default_rng(0)
+    dark = {int((crops.draw(rng)[0, 0] == -1).sum()) for _ in range(60)}
+    assert max(dark) == 64 and min(dark) == 36  # whole, and moved by the margin both ways
+
+
+def test_crops_lie_channels_first_in_memory() -> None:
+    drawings = np.zeros((2, 12, 12, 4), np.uint8)
+    assert Crops(drawings, batch=2, crop=8, seed=0).draw(np.random.default_rng(0)).is_contiguous()

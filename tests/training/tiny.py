@@ -22,7 +22,8 @@ nets:
   schedule: {kind: linear, predict: eps, clamp: 2.5, spacing: leading}
 stages:
   tokenizer: {alphabet: 60}
-  autoencoder: {steps: 2, batch: 2, rate: 1.0e-3, crop: 32, still: 0}
+  autoencoder: {steps: 2, batch: 2, rate: 1.0e-3, crop: 32, margin: 4, still: 0, near: 1.0,
+                psnr: 0.02}
   clip: {steps: 2, batch: 6, rate: 1.0e-3, longest: 16, told: 0.5, keywords: 0.2, pictures: 3,
          scenes: 0.5}
   prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5, keywords: 0.2}

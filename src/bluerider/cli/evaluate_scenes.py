@@ -16,6 +16,7 @@ from bluerider.cli.evaluating import (
     show_table,
     watched,
 )
+from bluerider.errors import InputError
 from bluerider.request import check_choice, check_whole
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def evaluate_scenes(
     split: Annotated[
         str, option("held-out, seen or all: combinations that training left out.", "NAME")
     ] = "held-out",
+    wording: Annotated[
+        str, option("templates, or typed: twenty lines a language as people write.", "NAME")
+    ] = "templates",
 ) -> None:
     """Paint small scenes and measure whether what was said is there.
 
@@ -47,26 +51,35 @@ def evaluate_scenes(
     bluerider evaluate scenes --subset 40
 
     bluerider evaluate scenes --languages all --kinds background,place --out outputs/scenes
+
+    bluerider evaluate scenes --languages all --wording typed
     """
     check_choice("split", split, ("held-out", "seen", "all"))
+    check_choice("wording", wording, ("templates", "typed"))
+    typed = wording == "typed"
+    if typed and split != "held-out":
+        raise InputError(f"split {split}: typed lines are of held-out combinations only")
     count = values.whole("subset", subset)
     if count is not None:
         check_whole("subset", count, 1, MOST)
-    place = asking.place("scenes")
-    from bluerider.evaluate.choice import choose_scenes, parse_kinds, parse_tongues
+    place = asking.place("lines" if typed else "scenes")
+    from bluerider.evaluate.choice import choose_lines, choose_scenes, parse_kinds, parse_tongues
     from bluerider.evaluate.truth import Truth
 
     drawings = asking.drawings
     truth = Truth(drawings)
     chosen, tongues = parse_kinds(kinds), parse_tongues(languages, drawings)
-    asked = choose_scenes(drawings, truth, chosen, tongues, subset=count, split=split)
+    if typed:
+        asked = choose_lines(drawings, chosen, tongues, subset=count)
+    else:
+        asked = choose_scenes(drawings, truth, chosen, tongues, subset=count, split=split)
     from bluerider.evaluate.journal import Journal
     from bluerider.evaluate.scenes import measure_scenes, paint_scenes
     from bluerider.evaluate.sheets import save_scene_sheets
 
     pipe = asking.pipeline()
     request = asking.request.resolve(pipe.defaults)
-    facts = asking.facts(pipe, request)
+    facts = asking.facts(pipe, request) | ({"wording": wording} if typed else {})
     journal = Journal(place, facts, name="scenes", fields=("language", "scene"))
     painting = paint_scenes(pipe, asked, journal, batch=asking.batch, **fields_of(request))
     labelled = watched(
@@ -75,7 +88,7 @@ def evaluate_scenes(
     painted = list(labelled)
     report = measure_scenes(painted, truth)
     sheets = save_scene_sheets(painted, truth, place)
-    keep(place, "scenes", {**facts, "split": split, **report.to_json()}, sheets)
+    keep(place, "scenes", {**facts, "split": split, "wording": wording, **report.to_json()}, sheets)
     if asking.as_json:
         typer.echo((place / "scenes.json").read_text("utf-8"))
     else:

@@ -1,9 +1,12 @@
 """Which scenes are asked for: combinations that no training has seen, the same on every machine."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 from bluerider.errors import InputError
 from bluerider.evaluate.drawings import Drawings
@@ -14,6 +17,8 @@ from bluerider.scenes.scene import KINDS, Scene, is_held_out, scene_of
 from bluerider.scenes.wording import languages, render
 
 SPLITS = ("held-out", "seen", "all")
+WORDINGS = ("templates", "typed")
+LINES = Path(__file__).parent / "data" / "lines.json"
 ENGLISH, OTHERS = 100, 20  # scenes of a kind, unless told
 TRIES = 20_000  # pairs looked through for each relation
 
@@ -61,6 +66,26 @@ def choose_scenes(
                 asked.append(
                     AskedScene(language=tongue, scene=scene, prompt=prompt, targets=targets)
                 )
+    return asked
+
+
+def choose_lines(
+    drawings: Drawings, kinds: Sequence[str], tongues: Sequence[str], *, subset: int | None = None
+) -> list[AskedScene]:
+    """The same twenty held-out scenes in every language, in words written by hand as people type
+    them: with articles, cases and plurals. `subset`: so many of a kind a language.
+    """
+    table: dict[str, Any] = json.loads(LINES.read_text("utf-8"))
+    places = {emoji: place for place, emoji in enumerate(drawings.emoji)}
+    scenes = [scene_of(tuple(things), said) for said, *things in table["scenes"]]
+    asked = []
+    for tongue in tongues:
+        lines = list(zip(scenes, table["lines"][tongue], strict=True))
+        for kind in kinds:
+            group = [(s, line) for s, line in lines if s.kind == kind and {*s.things} <= {*places}]
+            for scene, line in group[:subset]:
+                targets = tuple(places[thing] for thing in scene.things)
+                asked.append(AskedScene(language=tongue, scene=scene, prompt=line, targets=targets))
     return asked
 
 

@@ -1,7 +1,8 @@
-"""A scene in words: templates of sixteen languages, into which names go as they are.
+"""A scene in words: templates of sixteen languages.
 
-The templates need no case, gender or article of the name; where a language would ask for one they
-say it otherwise ("кот, две штуки", "zweimal Katze"). Only an English count has the plural formed.
+The first ones of each kind need no case, gender or article of the name; where a language would ask
+for one they say it otherwise ("кот, две штуки", "zweimal Katze"). They are what is measured. The
+others say it as people type, and change names by their endings ("два кота", "zwei Katzen").
 """
 
 import json
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from bluerider.errors import InputError
+from bluerider.scenes.inflection import inflected
 from bluerider.scenes.plural import plural
 from bluerider.scenes.scene import COUNTS, Scene
 
 PHRASES = Path(__file__).parent / "phrases.json"
+BLANK = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 
 @cache
@@ -33,8 +36,9 @@ def languages() -> tuple[str, ...]:
 def phrases(language: str) -> dict[str, tuple[str, ...]]:
     """Templates by what they say (`thing`, `background`, `small`, `left_of`, `two` ...).
 
-    {x} stands for a name or a phrase, {xs} for its plural, {a} and {b} for two names, {c} for a
-    colour. Raises InputError for a language without templates.
+    {x} stands for a name or a phrase, {xs} for its English plural, {a} and {b} for two names,
+    {b:genitive} for one in a form, {c} for a colour. Raises InputError for a language without
+    templates.
     """
     return {name: tuple(texts) for name, texts in table_of(language)["templates"].items()}
 
@@ -52,7 +56,7 @@ def render(scene: Scene, names: Mapping[str, str], language: str, variant: int =
 
     def said(key: str, **parts: str) -> str:
         texts = table["templates"][key]
-        return fill(texts[variant % len(texts)], parts, table.get("joint"))
+        return fill(texts[variant % len(texts)], parts, language)
 
     first, *second = (names[thing] for thing in scene.things)
     text = said(scene.relation or "and", a=first, b=second[0]) if second else first
@@ -64,18 +68,23 @@ def render(scene: Scene, names: Mapping[str, str], language: str, variant: int =
     return text
 
 
-def fill(template: str, parts: Mapping[str, str], joint: Mapping[str, str] | None) -> str:
+def fill(template: str, parts: Mapping[str, str], language: str) -> str:
     """A template with its blanks filled; `joint` changes the word before a name for its sound."""
+    joint = table_of(language).get("joint")
     if joint and joint["found"] in template and re.match(joint["before"], parts["b"], re.I):
         template = template.replace(joint["found"], joint["becomes"])
     if "{xs}" in template:
         return template.replace("{xs}", plural(parts["x"]))
-    blanks = re.compile(r"\{(\w)\}")
-    return blanks.sub(lambda blank: parts[blank[1]], template)
+
+    def put(blank: re.Match[str]) -> str:
+        part = parts[blank[1]]
+        return inflected(part, blank[2], language) if blank[2] else part
+
+    return BLANK.sub(put, template)
 
 
 def said(language: str) -> list[str]:
     """What the templates say beside names: their texts without blanks, and the colours."""
     table = table_of(language)
     texts = [text for group in table["templates"].values() for text in group]
-    return [re.sub(r"\{\w+\}", " ", text) for text in texts] + list(table["colours"].values())
+    return [re.sub(r"\{[\w:]+\}", " ", text) for text in texts] + list(table["colours"].values())

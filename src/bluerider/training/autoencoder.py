@@ -1,5 +1,8 @@
 """Stage `autoencoder`: MoVQ's encoder and decoder learn to give pictures back."""
 
+import copy
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -41,16 +44,48 @@ def rim(x: Tensor) -> Tensor:
     return torch.cat([x[..., 0, :], x[..., -1, :], x[..., 0], x[..., -1]], dim=-1)
 
 
+def decibels(x: Tensor, y: Tensor) -> Tensor:
+    """PSNR of every picture of a batch in [-1, 1] (B,), in dB."""
+    return 10 * torch.log10(4 / (x - y).square().flatten(1).mean(dim=1).clamp(min=1e-8))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """What weighs beside the pyramid loss.
+
+    `near`: how far (squared) latents go from what they were at the start, so that those another
+    stage has learned keep their meaning, nearly, while both halves get better. `psnr`: every
+    picture's decibels, in which an error in a plain picture counts for more than one in a busy one.
+    """
+
+    near: float = 0.0
+    psnr: float = 0.0
+
+
+ALONE = Weights()
+
+
 class AutoencoderStage(Stage):
     """Pyramid loss, the outermost pixels once more, and a weak pull of the latent to unit size, for
     no pipeline scales a MoVQ latent.
 
-    `still` 1 keeps the encoder as it is and trains the way back alone: latents that another stage
-    has learned keep their meaning. 2 trains only the last layers before the pixels, in minutes.
+    `still` 1 keeps the encoder as it is and trains the way back alone. 2 trains only the last
+    layers before the pixels, in minutes.
     """
 
-    def __init__(self, net: Autoencoder, settings: Settings, *, still: int = 0) -> None:
+    def __init__(
+        self,
+        net: Autoencoder,
+        settings: Settings,
+        *,
+        still: int = 0,
+        weights: Weights = ALONE,
+    ) -> None:
         super().__init__(Reconstruction(net), settings)
+        self.weights = weights
+        # In a tuple, for what the net was at the start is neither trained nor kept.
+        kept = copy.deepcopy(net).requires_grad_(False).to(self.dtype_) if weights.near else None
+        self.first = (kept,)
         if still:
             net.requires_grad_(False)
             last = (net.decoder.norm_out, net.decoder.conv_out)
@@ -63,6 +98,18 @@ class AutoencoderStage(Stage):
         edge = pyramid(rim(back.float()), rim(picture), levels=1)
         loss = pyramid(back.float(), picture) + RIM * edge
         size = latent.float().pow(2).mean()
-        mse = F.mse_loss(back.detach().float(), picture)
-        self.log_dict({"loss": loss.detach(), "psnr": 10 * torch.log10(4 / mse), "latent": size})
-        return loss + 0.01 * (size - 1).pow(2)
+        psnr = decibels(back.float(), picture).mean()
+        self.log_dict({"loss": loss.detach(), "psnr": psnr.detach(), "latent": size})
+        loss = loss - self.weights.psnr * psnr + 0.01 * (size - 1).pow(2)
+        return loss + self.strayed(picture, latent)
+
+    def strayed(self, picture: Tensor, latent: Tensor) -> Tensor:
+        """The weighted squared distance of latents from what they were at the start."""
+        (first,) = self.first
+        if first is None:
+            return latent.new_zeros(())
+        with torch.no_grad():
+            was = first.to(latent.device).encode(picture.to(self.dtype_))
+        away = F.mse_loss(latent.float(), was.float())
+        self.log("away", away.detach().sqrt())
+        return self.weights.near * away

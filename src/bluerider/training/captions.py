@@ -2,6 +2,7 @@
 type.
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,8 @@ SCENES_ENGLISH = 0.08  # of scenes; the other fifteen languages share the rest
 SCENES_HARDER = {"ar": 2.5, "hi": 1.4}  # "and" is written onto a name, names are long: more often
 ARTICLES = 0.3  # of English scenes: "a dog on a red background"
 WITH_ASIDES = 0.3  # of English texts about one thing: "a photo of a dog, highly detailed"
+FIRST = 0.25  # of scenes: in the first words for them, the ones that ask nothing of a name
+NICKNAMED = 0.15  # of things in scenes: by a keyword that no other drawing has
 SIGNED = 0.05  # of all texts: "dog!"
 MARKS = ("\ue000", "\ue001")  # behind the names of the first and the second thing, until it is told
 
@@ -82,6 +85,9 @@ class Captions:
                 row: name for row, name in known.items() if not is_kept_out(lang, seen[row])
             }
         self.keywords = {lang: keywords_of(emoji, lang, seen) for lang in self.names}
+        self.nicknames = {
+            lang: nicknames_of(emoji, lang, found) for lang, found in self.keywords.items()
+        }
         self.languages = [lang for lang in self.names if self.names[lang]]
         self.weights = language_weights(self.languages)
         self.rows = {lang: np.array(sorted(self.names[lang])) for lang in self.languages}
@@ -129,10 +135,20 @@ class Captions:
         return typed(self.names[lang][row], rng, english=lang == "en") + MARKS[0], row
 
     def looked_for(self, rng: np.random.Generator, lang: str) -> tuple[str, int]:
-        """Two to four keywords of a drawing in any order, and its row."""
+        """Two to four keywords of a drawing in any order, or the one that is its alone; its row."""
         row, words = self.keywords[lang][int(rng.integers(len(self.keywords[lang])))]
+        alone = self.nicknames[lang].get(row)
+        if alone and rng.random() < 0.5:
+            return alone[int(rng.integers(len(alone)))], row
         chosen = rng.permutation(words)[: int(rng.integers(2, 5))]
         return (", " if rng.random() < 0.3 else " ").join(chosen), row
+
+    def called(self, rng: np.random.Generator, lang: str, row: int) -> str:
+        """A drawing's name, now and then a keyword that is its alone."""
+        alone = self.nicknames[lang].get(row)
+        if alone and rng.random() < NICKNAMED:
+            return alone[int(rng.integers(len(alone)))]
+        return self.names[lang][row]
 
     def scene(self, rng: np.random.Generator) -> tuple[str, int, int, NDArray[np.float32]]:
         """A scene in words, the ends of names marked, the rows of its things, its traits."""
@@ -145,7 +161,7 @@ class Captions:
         emoji, rows = self.motifs.emoji, (motif.first, motif.second)
         marks = MARKS if motif.scene.count == 1 else ("", "")  # a plural has another end
         names = {
-            emoji[row]: self.names[lang][row] + mark
+            emoji[row]: self.called(rng, lang, row) + mark
             for row, mark in zip(rows, marks, strict=True)
             if row != NONE
         }
@@ -169,7 +185,8 @@ class Captions:
 
     def told(self, rng: np.random.Generator, scene: Scene, names: dict[str, str], lang: str) -> str:
         """A scene's words; in English with articles now and then, or with asides."""
-        variant, luck = int(rng.integers(12)), rng.random()
+        variant = int(rng.integers(12)) if rng.random() >= FIRST else 0
+        luck = rng.random()
         if lang != "en" or scene.count > 1:
             return render(scene, names, lang, variant)
         if luck < ARTICLES:
@@ -207,6 +224,20 @@ def keywords_of(emoji: EmojiSet, lang: str, seen: list[str]) -> list[tuple[int, 
         if len(words) > 1:
             found.append((row, words))
     return found
+
+
+def nicknames_of(
+    emoji: EmojiSet, lang: str, keywords: list[tuple[int, list[str]]]
+) -> dict[int, list[str]]:
+    """Rows of drawings and the keywords that are theirs alone, and nobody's name."""
+    taken = {name.casefold() for name in emoji.names[lang].values()}
+    every = emoji.keywords.get(lang, {}).values()
+    having = Counter(word for words in every for word in {*map(str.casefold, words)})
+    found = {
+        row: [w for w in words if having[w.casefold()] == 1 and w.casefold() not in taken]
+        for row, words in keywords
+    }
+    return {row: words for row, words in found.items() if words}
 
 
 def in_groups(rows: list[list[int]], pad: int, groups: int) -> tuple[list[Tensor], Tensor]:

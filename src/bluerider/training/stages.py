@@ -14,7 +14,7 @@ from bluerider.scenes.wording import languages, said
 from bluerider.training.asides import asides_read
 from bluerider.training.captions import Captions
 from bluerider.training.exhibits import exhibits
-from bluerider.training.pictures import Crops, Sights, rgba
+from bluerider.training.pictures import Crops, Sights, framed, rgba
 from bluerider.training.run import Say, train
 from bluerider.training.stage import Stage
 from bluerider.training.stream import Stream
@@ -46,13 +46,14 @@ def make_tokenizer(shop: Workshop, say: Say) -> None:
 
 def prepare_autoencoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Crops of the drawings over white and colours."""
-    from bluerider.training.autoencoder import AutoencoderStage
+    from bluerider.training.autoencoder import AutoencoderStage, Weights
 
     extra, settings = shop.recipe.stages["autoencoder"], shop.recipe.settings("autoencoder")
     if (still := extra["still"]) not in (0, 1, 2):
         raise InputError(f"still: got {still}; choose from 0, 1, 2")
-    drawings = rgba(shop.emoji, 128, shop.emoji.seen)
-    stage = AutoencoderStage(shop.fresh("autoencoder"), settings, still=still)
+    drawings = framed(rgba(shop.emoji, 128, shop.emoji.seen), extra["margin"])
+    weights = Weights(near=extra["near"], psnr=extra["psnr"])
+    stage = AutoencoderStage(shop.fresh("autoencoder"), settings, still=still, weights=weights)
     return stage, Crops(drawings, batch=settings.batch, crop=extra["crop"], seed=settings.seed)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bluerider.evaluate.choice import choose_scenes
+from bluerider.evaluate.choice import choose_lines, choose_scenes
 from bluerider.evaluate.drawings import Drawings
 from bluerider.evaluate.retrieval import Share, share_of
 from bluerider.evaluate.truth import Truth
@@ -26,6 +26,7 @@ WRONGLY = 0.05  # of the texts of a kind that the model can know, at most so man
 MISTYPED = 0.08  # of names, in the text "as people type them"
 STEPS = tuple(number / 20 for number in range(10, 21))  # thresholds of the table
 NAMES, SCENES = 20, 6  # names a language, scenes of a kind in it, unless told
+TYPED = "scenes as people type them"
 KEPT_OUT, UNKNOWN = "English names kept out", "unknown texts"
 Values = NDArray[np.float64]
 
@@ -83,6 +84,7 @@ def choose_groups(drawings: Drawings, names: int = NAMES, scenes: int = SCENES) 
         ("names in other languages", others, True),
         ("English scenes", said(read, ["en"], 4 * scenes), True),
         ("scenes in other languages", said(read, tongues[1:], scenes), True),
+        (TYPED, [one.prompt for one in choose_lines(read, list(KINDS), tongues)], False),
         ("English names among words not read", among_others(english.values()), False),
         (KEPT_OUT, (n for e, n in spared.items() if is_kept_out("en", e)), False),
         (UNKNOWN, strangers(), False),

@@ -12,7 +12,7 @@ from bluerider.scenes.wording import languages, render, said
 Names = Mapping[str, Mapping[str, str]]  # language -> emoji -> name
 SAID = tuple(each for values in KINDS.values() for each in values if each != "thing")
 PAIRED = ("and", *KINDS["relation"])
-OFTEN = 4  # scenes of each name in each language that has templates
+OFTEN = 8  # scenes of each name in each language that has templates
 ENGLISH = 2 * len(SAID)  # in English: everything that can be said, without and with an article
 COLOURED = 3  # one scene in so many has a background as well
 

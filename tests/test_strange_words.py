@@ -11,7 +11,7 @@ FAR = {
     "unknown words": "a photo of my uncle's tax return",
     "mixed scripts": "my тётя in der Küche 税法 قانون",
     "punctuation": "?!?!;;",
-    "right to left": "محضر اجتماع الأمس",
+    "right to left": "معدل التضخم السنوي",
     "nonsense": "qwrtplk zzxv",
     "very long": ("representative government of the provinces " * 400)[:MAX_TEXT],
     "control and joined signs": "\u200f\u202etax\u202c\u200d\ufeff law",

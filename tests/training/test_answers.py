@@ -50,11 +50,12 @@ def test_a_name_calls_up_its_drawing_in_every_picture_of_it() -> None:
 
 def test_words_of_a_scene_say_nothing_that_is_kept_out() -> None:
     captions = Captions(tiny_emoji(26))
+    captions.nicknames = {lang: {} for lang in captions.names}  # the same in both languages here
     rng = np.random.default_rng(0)
     for _ in range(200):
         motif = captions.motifs.draw(rng)
         text = captions.words_of(rng, motif)
         emoji = captions.motifs.emoji
         things = [emoji[row] for row in (motif.first, motif.second) if row >= 0]
-        lang = "ru" if "вещь" in text or "вещи" in text else "en"
+        lang = "ru" if "вещ" in text else "en"
         assert not text or not any(is_kept_out(lang, thing) for thing in things)

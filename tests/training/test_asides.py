@@ -41,7 +41,7 @@ def test_asides_say_nothing_that_scenes_say() -> None:
     said = {
         text.split()[0] for key in (*KINDS["size"], *KINDS["count"]) for text in phrases("en")[key]
     }
-    assert said and not words & said
+    assert said and not words & (said - {"a"})  # of "a pair of"
 
 
 def test_invented_words_are_many_and_short() -> None:

@@ -16,7 +16,6 @@ from bluerider.evaluate.words import open_places
 from bluerider.scenes.scene import KINDS, Scene, is_held_out, scene_of
 from bluerider.scenes.wording import languages, render
 
-SPLITS = ("held-out", "seen", "all")
 LINES = Path(__file__).parent / "data" / "lines.json"
 ENGLISH, OTHERS = 100, 20  # scenes of a kind, unless told
 TRIES = 20_000  # pairs looked through for each relation

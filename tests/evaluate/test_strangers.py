@@ -51,7 +51,9 @@ def test_the_threshold_lies_between_what_can_be_known_and_what_cannot() -> None:
         Group(name="names", texts=near, knowable=True),
         Group(name=UNKNOWN, texts=far, knowable=False),
     ]
-    report = measure_warnings(lambda text: 0.9 if text.startswith("near") else 0.2, groups)
+    report = measure_warnings(
+        lambda texts: [0.9 if text.startswith("near") else 0.2 for text in texts], groups
+    )
     assert report.threshold == 0.9
     assert [report.groups[name].warned.value for name in ("names", UNKNOWN)] == [0.0, 1.0]
     assert report.groups["names"].auc == 1.0

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from bluerider.errors import WeightsError
 from bluerider.tokenizers import Tokenizer
 from bluerider.weights.convert import convert
-from bluerider.weights.known import KNOWN, Known, load_known, save_known
+from bluerider.weights.known import AWAY, KNOWN, Known, load_known, save_known
 from bluerider.weights.load import open_model
 from bluerider.weights.save import keep_known, save_model
 from bluerider.weights.verify import verify
@@ -31,10 +31,13 @@ def test_what_was_read_is_familiar_and_the_share_of_new_neighbours_counts(
     assert shares == [1.0, 1.0, 0.5, 0.0]
 
 
-def test_nothing_is_strange_to_a_model_that_was_not_measured(letters: Tokenizer) -> None:
-    known, row = Known.of(["cat"], letters, 40), letters.rows(["zzz"])[0]
-    assert not known.is_strange(row)
-    assert known.under(0.5).is_strange(row)
+def test_an_answer_far_from_all_that_was_seen_is_less_familiar(letters: Tokenizer) -> None:
+    codes = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
+    known, row = Known.of(["cat"], letters, 40, codes), letters.rows(["cat"])[0]
+    told = [known.familiarity(row, torch.tensor([1.0, y, 9.0])) for y in (0.0, 1.0)]
+    assert told == pytest.approx([1.0, 1.0 - AWAY])
+    assert known.familiarity(row) == 1.0
+    assert Known.of(["cat"], letters, 40).familiarity(row, torch.ones(3)) == 1.0
 
 
 @pytest.mark.parametrize("vocab", [40, 50_000])
@@ -43,7 +46,22 @@ def test_a_table_comes_back_as_it_was_kept(tmp_path: Path, vocab: int) -> None:
     save_known(Known(pairs=pairs, vocab=vocab, threshold=0.8125), tmp_path / KNOWN)
     back = load_known(tmp_path / KNOWN)
     assert torch.equal(back.pairs, pairs)
-    assert (back.vocab, back.threshold) == (vocab, 0.8125)
+    assert (back.vocab, back.threshold, back.codes) == (vocab, 0.8125, None)
+
+
+def test_codes_come_back_in_half_precision(tmp_path: Path) -> None:
+    codes = torch.rand(5, 3)
+    known = Known(pairs=torch.tensor([7]), vocab=40, codes=codes)
+    save_known(known, tmp_path / KNOWN)
+    back = load_known(tmp_path / KNOWN).codes
+    assert back is not None and torch.equal(back, codes.half().float())
+
+
+def test_codes_of_another_shape_are_refused(tmp_path: Path) -> None:
+    tensors = {"pairs": torch.zeros(3, dtype=torch.int32), "codes": torch.zeros(3)}
+    save_file(tensors, tmp_path / KNOWN, metadata={"vocab": "40"})
+    with pytest.raises(WeightsError, match="evaluate warnings --write"):
+        load_known(tmp_path / KNOWN)
 
 
 @pytest.mark.parametrize("told", [{}, {"vocab": "many"}, {"vocab": "40", "threshold": "low"}])

@@ -1,6 +1,6 @@
 """`bluerider evaluate warnings`: when a model says that it does not know a text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,12 +28,12 @@ def evaluate_warnings(
 ) -> None:
     """Measure from where on a model warns that a text is far from all that it has read.
 
-    A text's familiarity is the share of its neighbouring tokens that neighboured in training; the
-    model's folder keeps them in known.safetensors (where it has none yet, they are gathered from
-    the names). The threshold is the highest that warns of at most 5 % of every kind of text that
-    the model can know: names, names as people type them, scenes of held-out combinations. One
-    half of all texts, by their hash, chooses it; what is printed is of the other half. Paints
-    nothing.
+    A text's familiarity is the share of its neighbouring tokens that neighboured in training, less
+    how far what the prior answers is from anything that was seen in it; the model's folder keeps
+    both in known.safetensors (where it has none yet, neighbours are gathered from the names). The
+    threshold is the highest that warns of at most 5 % of every kind of text that the model can
+    know: names, names as people type them, scenes of held-out combinations. One half of all texts,
+    by their hash, chooses it; what is printed is of the other half. Paints nothing.
 
     bluerider evaluate warnings
 
@@ -45,6 +45,8 @@ def evaluate_warnings(
     from bluerider.errors import InputError
     from bluerider.evaluate.strangers import choose_groups, measure_warnings
     from bluerider.evaluate.unread import read_names
+    from bluerider.pipeline import Pipeline
+    from bluerider.pipeline.strangeness import familiarities
     from bluerider.scenes.reading import texts_read
     from bluerider.weights.known import Known
     from bluerider.weights.load import open_model
@@ -62,8 +64,10 @@ def evaluate_warnings(
         texts = texts_read(read_names(drawings))
         known = Known.of(texts, tokenizer, files.config("text").vocab)
 
-    def familiarity(text: str) -> float:
-        return known.familiarity(tokenizer.rows([text])[0])
+    parts, asked = Pipeline.load(model).parts, known
+
+    def familiarity(texts: Sequence[str]) -> list[float]:
+        return familiarities(parts, asked, texts)
 
     report = measure_warnings(familiarity, choose_groups(drawings))
     if write:

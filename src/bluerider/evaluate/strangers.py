@@ -128,17 +128,16 @@ def half(texts: Sequence[str], first: bool) -> list[str]:
     return [text for text in dict.fromkeys(texts) if (number(f"half\n{text}") % 2 == 0) == first]
 
 
-def measure_warnings(familiarity: Callable[[str], float], groups: Sequence[Group]) -> Report:
+def measure_warnings(
+    familiarity: Callable[[Sequence[str]], Sequence[float]], groups: Sequence[Group]
+) -> Report:
     """Choose the threshold on one half of the texts and tell what it does on the other.
 
     It is the highest at which of no knowable group more than a twentieth is warned.
     """
 
     def found(first: bool) -> dict[str, Values]:
-        return {
-            group.name: np.array([familiarity(text) for text in half(group.texts, first)])
-            for group in groups
-        }
+        return {group.name: np.array(familiarity(half(group.texts, first))) for group in groups}
 
     choosing, telling = found(True), found(False)
     threshold = min(highest(choosing[group.name]) for group in groups if group.knowable)

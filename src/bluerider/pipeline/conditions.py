@@ -14,7 +14,8 @@ from bluerider.pipeline.batch import Batch, Event
 from bluerider.pipeline.embeddings import embed
 from bluerider.pipeline.parts import Parts
 from bluerider.pipeline.prior import imagine
-from bluerider.pipeline.words import doubts, strangeness
+from bluerider.pipeline.strangeness import strangeness
+from bluerider.pipeline.words import doubts
 
 PAINTED = ("prompt", "add")  # flags of words that are painted, not kept away from
 Inputs = tuple[Tensor, ...]  # of the conditioner; rows are [uncond; cond], 2B in all

@@ -1,7 +1,7 @@
 """A model's networks where they work: read on first use, on one device, in one format."""
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from bluerider.weights.known import Known
 from bluerider.weights.load import ModelFiles
 
 LOOPED = ("unet", "prior")  # called at every step
+NOTED = 64  # answers of the prior, after which they are forgotten
 
 
 class Parts:
@@ -42,6 +43,7 @@ class Parts:
         self.stored = stored or dtype  # their large weights are kept in it
         self.low = low
         self.constants: dict[str, Any] = {}  # what stages compute once, by name
+        self.answers: dict[str, Tensor] = {}  # the prior's latest ones to plain words alone
         self.compat: Compat | None = None  # ways of a published program to follow
         self._kept: dict[str, Any] = {}
 
@@ -66,6 +68,12 @@ class Parts:
         """Use networks that are at work elsewhere, such as in training."""
         self._kept.update(nets)
 
+    def note(self, texts: Sequence[str], answers: Tensor) -> None:
+        """Keep what the prior has answered to texts, a few batches long."""
+        if len(self.answers) > NOTED:
+            self.answers.clear()
+        self.answers |= dict(zip(texts, answers, strict=True))
+
     def adapt(self, files: ModelFiles) -> None:
         """Go on with other LoRAs; networks that they or the former ones correct are read again."""
         for lora in (*self.files.loras, *files.loras):
@@ -77,6 +85,7 @@ class Parts:
             self.__dict__.pop("tokenizer", None)
         self.__dict__.pop("known", None)
         self.constants.clear()
+        self.answers.clear()
         self.files = files
 
     def _load(self, name: str) -> Any:

@@ -50,4 +50,7 @@ def imagine(
         for index, after, _ in sample(denoise, x, steps, rule, noise):
             x = after
             yield Event("prior", index + 1, len(steps) - 1)
-        return prior.restore(x * steps[-1].scale).float()
+        found: Tensor = prior.restore(x * steps[-1].scale).float()
+    if x0 is None and scale == 1.0:
+        parts.note(prompts, found)
+    return found

@@ -11,8 +11,6 @@ from bluerider.pipeline.parts import Parts
 from bluerider.prompts.weights import MAX_WEIGHT, Weighted, parse
 from bluerider.tokenizers import Tokenizer
 
-SHOWN = 60  # letters of a text in a warning
-
 
 class Told(NamedTuple):
     """What a text tower says of a batch of prompts."""
@@ -134,15 +132,3 @@ def doubts(tokenizer: Tokenizer, name: str, prompt: str) -> list[str]:
     if words.clipped:
         found.append(f"{name}: weights of 0 to {MAX_WEIGHT:g} are accepted; the nearest was taken")
     return found
-
-
-def strangeness(parts: Parts, prompt: str) -> list[str]:
-    """One line where a text is far from all that the model has read in training, as far as its
-    folder tells what that was.
-    """
-    known, text = parts.known, " ".join(parse(prompt).text.split())
-    if known is None or not text or not known.is_strange(parts.tokenizer.rows([text])[0]):
-        return []
-    shown = text if len(text) <= SHOWN else f"{text[: SHOWN - 3].rstrip()}..."
-    told = f'"{shown}" is far from all that {parts.files.name} has read'
-    return [f"{told}; it paints the nearest thing it knows"]

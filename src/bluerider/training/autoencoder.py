@@ -8,23 +8,25 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bluerider.nets.autoencoder import Autoencoder
+from bluerider.training.pictures import Views
 from bluerider.training.stage import Settings, Stage, half
 
 RIM = 4.0  # weight of the outermost pixels
 
 
 class Reconstruction(torch.nn.Module):
-    """Picture -> (picture given back, latent), as one module so that one cast serves
-    both halves.
+    """Pictures -> (pictures given back, latents), as one module so that one cast serves both
+    halves; painted latents are given back behind them.
     """
 
     def __init__(self, autoencoder: Autoencoder) -> None:
         super().__init__()
         self.autoencoder = autoencoder
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, picture: Tensor, painted: Tensor) -> tuple[Tensor, Tensor]:
         latent = self.autoencoder.encode(picture)
-        return self.autoencoder.decode(latent), latent
+        shown = torch.cat([latent, painted]) if len(painted) else latent
+        return self.autoencoder.decode(shown), latent
 
 
 def pyramid(x: Tensor, y: Tensor, levels: int = 3) -> Tensor:
@@ -92,15 +94,20 @@ class AutoencoderStage(Stage):
             for part in last if still == 2 else (net.post_quant_conv, net.decoder):
                 part.requires_grad_(True)
 
-    def training_step(self, picture: Tensor, index: int) -> Tensor:
-        back, latent = half(self.net, self.dtype_, picture.to(self.dtype_))
+    def training_step(self, batch: Views, index: int) -> Tensor:
+        picture = batch.picture
+        shown = picture.to(self.dtype_), batch.painted.to(self.dtype_)
+        back, latent = half(self.net, self.dtype_, *shown)
+        back, wanted = back.float(), torch.cat([picture, batch.wanted])
         # Beside the padding, a corner is a speck of its own, lost in the mean of a whole picture.
-        edge = pyramid(rim(back.float()), rim(picture), levels=1)
-        loss = pyramid(back.float(), picture) + RIM * edge
+        loss = pyramid(back, wanted) + RIM * pyramid(rim(back), rim(wanted), levels=1)
         size = latent.float().pow(2).mean()
-        psnr = decibels(back.float(), picture).mean()
-        self.log_dict({"loss": loss.detach(), "psnr": psnr.detach(), "latent": size})
-        loss = loss - self.weights.psnr * psnr + 0.01 * (size - 1).pow(2)
+        each = decibels(back, wanted)
+        self.log_dict({"loss": loss.detach(), "psnr": each[: len(picture)].mean().detach()})
+        self.log_dict({"latent": size.detach()})
+        if len(batch.painted):
+            self.log("painted", each[len(picture) :].mean().detach())
+        loss = loss - self.weights.psnr * each.mean() + 0.01 * (size - 1).pow(2)
         return loss + self.strayed(picture, latent)
 
     def strayed(self, picture: Tensor, latent: Tensor) -> Tensor:

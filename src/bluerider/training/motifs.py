@@ -21,8 +21,8 @@ SHARES = {
     "size": 0.04,
     "place": 0.10,
     "and": 0.14,
-    "relation": 0.32,
-    "count": 0.05,
+    "relation": 0.30,
+    "count": 0.07,
     "look": 0.13,
 }
 BESIDE = ("left_of", "right_of", None)  # side by side, not one above the other

@@ -15,6 +15,9 @@ from bluerider.training.emoji import EmojiSet
 from bluerider.training.motifs import Motif, Motifs, painted
 from bluerider.training.stream import Stream
 
+CELL = 8  # pixels along a latent's cell
+TRANSPOSED, RECOLOURED = 0.25, 0.3  # of batches of crops: on their side; with channels exchanged
+
 
 def rgba(emoji: EmojiSet, size: int, indices: list[int]) -> NDArray[np.uint8]:
     """The chosen drawings (N, size, size, 4)."""
@@ -39,26 +42,70 @@ def on_white(drawings: NDArray[np.uint8]) -> Tensor:
     return compose(torch.from_numpy(drawings), torch.full((len(drawings), 3), 255))
 
 
-class Crops(Stream[Tensor]):
-    """Batches (B, 3, crop, crop) in [-1, 1] for the autoencoder: flips, random backgrounds, random
-    crops.
+class Renditions(NamedTuple):
+    """Latents as they are painted, and the pictures that were to be painted."""
+
+    latents: Tensor  # (N, C, h, w)
+    pictures: Tensor  # (N, 3, CELL * h, CELL * w) uint8
+
+
+class Views(NamedTuple):
+    """What the autoencoder is shown: pictures in [-1, 1], and a part of some renditions."""
+
+    picture: Tensor  # (B, 3, crop, crop)
+    painted: Tensor  # (P, C, crop / CELL, crop / CELL)
+    wanted: Tensor  # (P, 3, crop, crop)
+
+
+class Crops(Stream[Views]):
+    """Batches for the autoencoder: flips and turns, random backgrounds, random crops; and for
+    every `beside` pictures one rendition more.
     """
 
-    def __init__(self, drawings: NDArray[np.uint8], *, batch: int, crop: int, seed: int) -> None:
+    def __init__(
+        self,
+        drawings: NDArray[np.uint8],
+        *,
+        batch: int,
+        crop: int,
+        seed: int,
+        renditions: Renditions | None = None,
+        beside: int = 3,
+    ) -> None:
         self.drawings, self.size, self.crop = torch.from_numpy(drawings), batch, crop
-        self.seed = seed
+        self.seed, self.renditions, self.beside = seed, renditions, beside
 
-    def draw(self, rng: np.random.Generator) -> Tensor:
+    def draw(self, rng: np.random.Generator) -> Views:
+        return Views(self.pictures(rng), *self.rendered(rng))
+
+    def pictures(self, rng: np.random.Generator) -> Tensor:
+        """Crops of drawings on colours."""
         chosen = rng.integers(len(self.drawings), size=self.size)
         colours = rng.integers(0, 256, (self.size, 3))
         colours[rng.random(self.size) < 0.6] = 255
         pictures = compose(self.drawings[chosen], torch.from_numpy(colours))
         if rng.random() < 0.5:
             pictures = pictures.flip(-1)
+        if rng.random() < TRANSPOSED:
+            pictures = pictures.transpose(-1, -2)
+        if rng.random() < RECOLOURED:
+            pictures = pictures[:, torch.from_numpy(rng.permutation(3))]
         top, left = rng.integers(0, pictures.shape[-1] - self.crop + 1, 2)
         crops = pictures[..., top : top + self.crop, left : left + self.crop]
         # Channels first: a group norm's backward in bfloat16 is many times slower channels last.
         return crops.contiguous()
+
+    def rendered(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Crops, by whole cells, of latents as painted and of the pictures they were to become."""
+        shown, side = self.renditions, self.crop // CELL
+        if shown is None:
+            return torch.empty(0, 1, side, side), torch.empty(0, 3, self.crop, self.crop)
+        chosen = rng.integers(len(shown.latents), size=max(1, self.size // self.beside))
+        top, left = rng.integers(0, shown.latents.shape[-1] - side + 1, 2)
+        latents = shown.latents[chosen, :, top : top + side, left : left + side]
+        top, left = CELL * top, CELL * left
+        wanted = shown.pictures[chosen, :, top : top + self.crop, left : left + self.crop]
+        return latents.contiguous(), wanted.float().contiguous() / 127.5 - 1
 
 
 class Seen(NamedTuple):

@@ -15,6 +15,7 @@ from bluerider.training.asides import asides_read
 from bluerider.training.captions import Captions
 from bluerider.training.exhibits import exhibits
 from bluerider.training.pictures import Crops, Sights, framed, rgba
+from bluerider.training.renditions import renditions
 from bluerider.training.run import Say, train
 from bluerider.training.stage import Stage
 from bluerider.training.stream import Stream
@@ -45,7 +46,7 @@ def make_tokenizer(shop: Workshop, say: Say) -> None:
 
 
 def prepare_autoencoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
-    """Crops of the drawings over white and colours."""
+    """Crops of the drawings over white and colours; of `painted` latents too, if there are any."""
     from bluerider.training.autoencoder import AutoencoderStage, Weights
 
     extra, settings = shop.recipe.stages["autoencoder"], shop.recipe.settings("autoencoder")
@@ -54,7 +55,13 @@ def prepare_autoencoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     drawings = framed(rgba(shop.emoji, 128, shop.emoji.seen), extra["margin"])
     weights = Weights(near=extra["near"], psnr=extra["psnr"])
     stage = AutoencoderStage(shop.fresh("autoencoder"), settings, still=still, weights=weights)
-    return stage, Crops(drawings, batch=settings.batch, crop=extra["crop"], seed=settings.seed)
+    return stage, Crops(
+        drawings,
+        batch=settings.batch,
+        crop=extra["crop"],
+        seed=settings.seed,
+        renditions=renditions(shop, extra["painted"]) if extra["painted"] else None,
+    )
 
 
 def prepare_clip(shop: Workshop) -> tuple[Stage, Stream[Any]]:
@@ -226,7 +233,9 @@ def export(shop: Workshop, target: Path, dtype: torch.dtype = torch.bfloat16) ->
         parts,
         target,
         dtype=dtype,
-        known=Known.of(texts, shop.tokenizer, shop.recipe.nets["text"].vocab),
+        known=Known.of(
+            texts, shop.tokenizer, shop.recipe.nets["text"].vocab, shop.appearance.codes
+        ),
         name=shop.recipe.name,
         defaults=MODELS["murnau"].defaults,
         licence="apache-2.0",

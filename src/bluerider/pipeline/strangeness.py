@@ -39,7 +39,7 @@ def familiarities(parts: Parts, known: Known, texts: Sequence[str]) -> list[floa
     if known.codes is None:
         return [known.familiarity(row) for row in rows]
     found = {text: parts.answers[text] for text in texts if text in parts.answers}
-    asked = [text for text in dict.fromkeys(texts) if text not in found]
+    asked = sorted({text for text in texts if text not in found}, key=len)  # short beside short
     for start in range(0, len(asked), AT_ONCE):
         some = asked[start : start + AT_ONCE]
         found |= dict(zip(some, answers(parts, some), strict=True))

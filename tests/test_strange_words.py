@@ -15,7 +15,7 @@ FAR = {
     "nonsense": "qwrtplk zzxv",
     "very long": ("representative government of the provinces " * 400)[:MAX_TEXT],
     "control and joined signs": "\u200f\u202etax\u202c\u200d\ufeff law",
-    "lines": "my landlord's\nquarterly\tforecast",
+    "lines": "our quarterly\nrevenue\tforecast",
 }
 NEAR = (
     "red apple",

@@ -1,6 +1,6 @@
 """`bluerider evaluate warnings`: when a model says that it does not know a text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +40,7 @@ def evaluate_warnings(
     bluerider evaluate warnings --model my-model --write
     """
     import json
+    from functools import partial
 
     from bluerider.cli.evaluating import drawings_at
     from bluerider.errors import InputError
@@ -64,11 +65,7 @@ def evaluate_warnings(
         texts = texts_read(read_names(drawings))
         known = Known.of(texts, tokenizer, files.config("text").vocab)
 
-    parts, asked = Pipeline.load(model).parts, known
-
-    def familiarity(texts: Sequence[str]) -> list[float]:
-        return familiarities(parts, asked, texts)
-
+    familiarity = partial(familiarities, Pipeline.load(model).parts, known)
     report = measure_warnings(familiarity, choose_groups(drawings))
     if write:
         keep_known(known.under(report.threshold), files.root)

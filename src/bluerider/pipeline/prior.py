@@ -10,6 +10,7 @@ from bluerider.pipeline.batch import Event
 from bluerider.pipeline.dice import PRIOR_NOISE, Dice
 from bluerider.pipeline.parts import Parts
 from bluerider.pipeline.words import tell
+from bluerider.prompts.weights import parse
 from bluerider.request import Request
 
 
@@ -52,5 +53,7 @@ def imagine(
             yield Event("prior", index + 1, len(steps) - 1)
         found: Tensor = prior.restore(x * steps[-1].scale).float()
     if x0 is None and scale == 1.0:
-        parts.note(prompts, found)
+        told = [parse(prompt) for prompt in prompts]
+        plain = [i for i, each in enumerate(told) if each.plain]
+        parts.note([told[i].text for i in plain], found[plain])
     return found

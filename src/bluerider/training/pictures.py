@@ -16,6 +16,7 @@ from bluerider.training.motifs import Motif, Motifs, painted
 from bluerider.training.stream import Stream
 
 CELL = 8  # pixels along a latent's cell
+PICTURES = 3  # encoded for each painted latent
 TRANSPOSED, RECOLOURED = 0.25, 0.3  # of batches of crops: on their side; with channels exchanged
 
 
@@ -59,7 +60,7 @@ class Views(NamedTuple):
 
 class Crops(Stream[Views]):
     """Batches for the autoencoder: flips and turns, random backgrounds, random crops; and for
-    every `beside` pictures one rendition more.
+    every `PICTURES` of them one rendition more.
     """
 
     def __init__(
@@ -70,10 +71,9 @@ class Crops(Stream[Views]):
         crop: int,
         seed: int,
         renditions: Renditions | None = None,
-        beside: int = 3,
     ) -> None:
         self.drawings, self.size, self.crop = torch.from_numpy(drawings), batch, crop
-        self.seed, self.renditions, self.beside = seed, renditions, beside
+        self.seed, self.renditions = seed, renditions
 
     def draw(self, rng: np.random.Generator) -> Views:
         return Views(self.pictures(rng), *self.rendered(rng))
@@ -100,7 +100,7 @@ class Crops(Stream[Views]):
         shown, side = self.renditions, self.crop // CELL
         if shown is None:
             return torch.empty(0, 1, side, side), torch.empty(0, 3, self.crop, self.crop)
-        chosen = rng.integers(len(shown.latents), size=max(1, self.size // self.beside))
+        chosen = rng.integers(len(shown.latents), size=max(1, self.size // PICTURES))
         top, left = rng.integers(0, shown.latents.shape[-1] - side + 1, 2)
         latents = shown.latents[chosen, :, top : top + side, left : left + side]
         top, left = CELL * top, CELL * left

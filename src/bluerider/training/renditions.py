@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from bluerider.catalog import MODELS
@@ -25,8 +24,7 @@ def renditions(shop: Workshop, count: int) -> Renditions:
     """`count` of them, half drawings on white, half scenes; kept in the run folder."""
     seed = shop.recipe.settings("autoencoder").seed
     file = shop.out / "autoencoder" / f"renditions-{count}-{seed}.safetensors"
-    once(file, lambda: rendered(shop, count, seed))
-    return Renditions(**load_file(file))
+    return Renditions(**once(file, lambda: rendered(shop, count, seed)))
 
 
 @torch.no_grad()

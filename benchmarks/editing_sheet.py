@@ -14,12 +14,14 @@ SEED = 7
 def pictures(pipe: Pipeline) -> dict[str, Image.Image]:
     """What the tasks make of a picture, under the words that made it."""
     apple = pipe.generate("red apple", seed=SEED).images[0]
-    mask = Image.new("L", apple.size)
-    ImageDraw.Draw(mask).ellipse((40, 46, 88, 100), fill=255)
-    soft = {"picture": apple, "mask": mask, "feather": 12, "seed": SEED}
+    left = pipe.generate("cat on the left", seed=SEED).images[0]
+    mask = Image.new("L", left.size)
+    ImageDraw.Draw(mask).rectangle((66, 0, *left.size), fill=255)
+    soft = {"picture": left, "mask": mask, "feather": 8, "seed": SEED}
     cat = pipe.generate("cat", seed=SEED).images[0]
     mix = {"task": "mix", "normalise": True, "seed": SEED}
-    grown = {"task": "outpaint", "left": 32, "right": 32, "feather": 8, "seed": SEED}
+    sides = dict.fromkeys(("left", "right", "up", "down"), 32)
+    grown = {"task": "outpaint", "picture": apple, **sides, "feather": 8, "seed": SEED}
 
     def paint(words: str, **fields: object) -> Image.Image:
         return pipe.generate(words, **fields).images[0]
@@ -34,9 +36,10 @@ def pictures(pipe: Pipeline) -> dict[str, Image.Image]:
         "img2img green apple 0.4": over("green apple", 0.4),
         "0.6": over("green apple", 0.6),
         "0.8": over("green apple", 0.8),
-        "mask, --feather 12": mask,
-        "inpaint star": paint("star", task="inpaint", **soft),
-        "outpaint 32 + 32": paint("red apple", picture=apple, **grown),
+        "cat on the left": left,
+        "mask, --feather 8": mask,
+        "inpaint dog on the right": paint("dog on the right", task="inpaint", **soft),
+        "outpaint small red apple": paint("small red apple", **grown),
         "vary": varied[0],
         "vary, the next": varied[1],
         "cat": cat,
@@ -51,7 +54,7 @@ def pictures(pipe: Pipeline) -> dict[str, Image.Image]:
 def main() -> None:
     """Write the sheet to the path given."""
     found = pictures(Pipeline.load("murnau", device="cpu"))
-    page = sheet(list(found.values()), captions=list(found), across=5)
+    page = sheet(list(found.values()), captions=list(found), across=4)
     small = page.quantize(256, dither=Image.Dither.NONE)
     small.save(Path(sys.argv[1]), optimize=True)
 

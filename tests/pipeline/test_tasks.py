@@ -161,6 +161,15 @@ def test_outpainting_keeps_the_picture_inside(murnau: Pipeline, apple: Image.Ima
     assert apart(result.images[0].crop((13, 0, 77, 64)), apple) == 0
 
 
+def test_outpainting_what_is_said_to_be_small_leaves_the_new_part_empty(murnau: Pipeline) -> None:
+    apple = murnau.generate("red apple", seed=7).images[0]
+    sides = dict.fromkeys(("left", "right", "up", "down"), 32)
+    wide = murnau.generate("small red apple", task="outpaint", picture=apple, seed=7, **sides)
+    new = np.ones((192, 192), bool)
+    new[32:160, 32:160] = False
+    assert np.percentile(levels(wide.images[0])[new], 2) > 225
+
+
 @pytest.mark.parametrize("size", [(1, 1), (65, 130), (200, 3)])
 def test_a_picture_of_any_size_comes_back_in_its_size(
     murnau: Pipeline, size: tuple[int, int]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,22 @@ def test_version(run: Run) -> None:
 @pytest.mark.parametrize("name", ["generate", "show", "completion"])
 def test_help_gives_examples(run: Run, name: str) -> None:
     assert f"bluerider {name} " in run(name, "--help").out.partition("Examples")[2]
+
+
+@pytest.mark.parametrize("words", [["evaluate", "scenes"], ["guide", "measure"], ["train"]])
+def test_help_fills_its_lines(run: Run, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    prose = run(*words, "--help").out.partition("╭─")[0].split("\n")
+    inner = [(one.strip(), below.strip()) for one, below in pairwise(prose)]
+    assert all(len(one) + len(below.split()[0]) > 76 for one, below in inner if one and below)
+
+
+def test_help_lists_what_subcommands_do_in_full_lines(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    out = run("evaluate", "--help").out
+    assert "each field on its own unless --full combines them." in out
 
 
 def test_every_public_name_is_found() -> None:

@@ -83,3 +83,23 @@ def test_the_codes_go_where_a_stage_goes_and_the_streams_stay() -> None:
     holder.to("meta")
     assert holder.inner.codes.is_meta and not appearance.codes.is_meta
     assert not holder.state_dict()
+
+
+def test_a_blend_lies_between_its_two_drawings(appearance: Appearance) -> None:
+    rows, share = torch.tensor([[3, 7], [5, 2]]), torch.tensor([0.5, 0.25])
+    first, second, traits = appearance.parts(appearance.between(rows, share))
+    one, other = appearance.codes[rows[:, 0]], appearance.codes[rows[:, 1]]
+    between = [(one[0] + other[0]) / 2, 0.75 * one[1] + other[1] / 4]
+    torch.testing.assert_close(first, torch.stack(between))
+    assert not second.any() and not traits.any()
+
+
+def test_a_blend_has_the_code_of_its_picture(small: torch.Tensor) -> None:
+    blend = torch.lerp(small[:1], small[1:2], 0.25)
+    fitted = Appearance.fit(small, WIDTH)
+    x = small.flatten(1) - small.flatten(1).mean(0)
+    # What maps pictures to codes, found from the codes alone.
+    to_code = torch.linalg.lstsq(x.double(), fitted.codes.double()).solution
+    wanted = (blend.flatten(1) - small.flatten(1).mean(0)).double() @ to_code
+    found = fitted.between(torch.tensor([[0, 1]]), torch.tensor([0.25]))[:, :20]
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-3, atol=1e-4)

@@ -106,7 +106,9 @@ def load(name: str) -> Any:
     import typer
 
     module, _, attribute = COMMANDS[name].home.partition(":")
-    return typer.main.get_command(getattr(import_module(module), attribute))
+    command = typer.main.get_command(getattr(import_module(module), attribute))
+    unfold(command)
+    return command
 
 
 def invoke(name: str, args: list[str]) -> int:
@@ -142,6 +144,20 @@ def descend(command: Any, path: str, args: list[str]) -> tuple[Any, str, list[st
             raise InputError(unknown(args[0], list(commands)))
         command, path, args = commands[args[0]], f"{path} {args[0]}", args[1:]
     return command, path, args
+
+
+def unfold(command: Any) -> None:
+    """Make every paragraph of help one line, for the terminal to fold; one with indented lines,
+    such as an example, stays as it is. Subcommands too.
+    """
+    from inspect import cleandoc
+
+    paragraphs = cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(
+        each if "\n " in f"\n{each}" else each.replace("\n", " ") for each in paragraphs
+    )
+    for each in getattr(command, "commands", {}).values():
+        unfold(each)
 
 
 def parser_message(error: Any, path: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bluerider.scenes.scene import BACKGROUNDS, COUNTS, LOOKS, Scene
 
@@ -67,6 +68,13 @@ class Appearance(nn.Module):
         there = (second != NONE)[:, None]
         beside = self.codes[second.clamp(min=0), : self.second] * there
         return torch.cat([self.codes[first], beside, traits], dim=1)
+
+    def between(self, rows: Tensor, share: Tensor) -> Tensor:
+        """The embeddings (B, width) of two drawings each, rows (B, 2), laid over each other, with a
+        `share` (B,) of the second: codes are linear in the picture, so they lie between both.
+        """
+        code = torch.lerp(self.codes[rows[:, 0]], self.codes[rows[:, 1]], share[:, None])
+        return F.pad(code, (0, self.second + TRAITS))
 
     def nothing(self) -> Tensor:
         """The embedding (1, width) of the picture that shows nothing in particular."""

@@ -30,7 +30,7 @@ class Met(NamedTuple):
     traits: Tensor  # (T, TRAITS)
     picture: Tensor  # (P, 3, size, size), normalised for the vision tower; none: it rests
     embedding: Tensor  # (P, width), what the vision tower has to say of them
-    drawing: Tensor  # (P,) row of the first thing; NONE in the empty picture
+    drawing: Tensor  # (P,) row of the first thing; NONE in blends and the empty picture
 
 
 class Towers(nn.Module):
@@ -110,7 +110,9 @@ class ClipStage(Stage):
 
 
 class Meetings(Stream[Met]):
-    """Batches for the `clip` stage: texts, and pictures, the empty one among them."""
+    """Batches for the `clip` stage: texts, and pictures, `blends` of two drawings and the empty one
+    among them.
+    """
 
     def __init__(
         self,
@@ -121,10 +123,12 @@ class Meetings(Stream[Met]):
         vision: VisionConfig,
         *,
         texts: int,
+        blends: int,
         longest: int,
         seed: int,
     ) -> None:
         self.captions, self.tokenizer, self.sights = captions, tokenizer, sights
+        self.blends = blends
         self.vision, self.appearance = vision, appearance
         self.texts, self.longest, self.seed = texts, longest, seed
 
@@ -140,10 +144,14 @@ class Meetings(Stream[Met]):
         size, nothing = self.vision.size, self.appearance.nothing()
         if not self.sights.batch:
             return torch.zeros(0, 3, size, size), nothing[:0], torch.zeros(0, dtype=torch.int64)
-        seen = self.sights.draw(rng)
-        shown = self.appearance.embed(seen.first, seen.second, seen.traits)
+        seen, blend = self.sights.draw(rng), self.sights.blend(rng, self.blends)
+        pictures = torch.cat([seen.picture, blend.picture])
+        codes = self.appearance
+        shown = codes.embed(seen.first, seen.second, seen.traits)
+        between = codes.between(blend.rows, blend.share)
+        nobody = torch.full((self.blends + 1,), NONE)
         return (
-            torch.cat([normalised(seen.picture, self.vision), torch.zeros(1, 3, size, size)]),
-            torch.cat([shown, nothing]),
-            torch.cat([seen.first, torch.tensor([NONE])]),
+            torch.cat([normalised(pictures, self.vision), torch.zeros(1, 3, size, size)]),
+            torch.cat([shown, between, nothing]),
+            torch.cat([seen.first, nobody]),
         )

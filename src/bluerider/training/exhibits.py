@@ -77,8 +77,7 @@ def encode(shop: Workshop, scenes: int, blends: int, seed: int) -> dict[str, Ten
     for start in range(0, blends, PAINTED):
         blend = sights.blend(rng, min(PAINTED, blends - start))
         latents.append(look(blend.picture))
-        one, other = (embeddings[0][blend.rows[:, i]] for i in (0, 1))
-        embeddings.append(torch.lerp(one, other, blend.share[:, None]))
+        embeddings.append(shop.appearance.between(blend.rows, blend.share))
         pairs.append(blend.rows)
         shares.append(blend.share)
     found = {"latents": latents, "embeddings": embeddings, "rows": pairs, "share": shares}

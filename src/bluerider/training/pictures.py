@@ -162,9 +162,7 @@ class Sights:
         return Seen(pictures, first, second, traits)
 
     def blend(self, rng: np.random.Generator, count: int) -> Blend:
-        """Two drawings each, half of the time evenly. Codes of the appearance are linear in the
-        picture, so a blend's code is the mean of both codes: what mixing two pictures asks for.
-        """
+        """Two drawings each, half of the time evenly."""
         rows = rng.integers(len(self.drawings), size=(count, 2))
         drawn = rng.uniform(0.25, 0.75, count).astype(np.float32)
         share = torch.from_numpy(np.where(rng.random(count) < 0.5, np.float32(0.5), drawn))

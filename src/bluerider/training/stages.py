@@ -82,6 +82,7 @@ def prepare_clip(shop: Workshop) -> tuple[Stage, Stream[Any]]:
         shop.appearance,
         vision,
         texts=settings.batch,
+        blends=extra["blends"],
         longest=extra["longest"],
         seed=settings.seed,
     )

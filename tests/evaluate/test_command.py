@@ -211,7 +211,8 @@ def test_nothing_of_this_machine_is_written(words: Run, tmp_path: Path) -> None:
 
 def test_data_may_be_drawings(words: Run, painter: type[Knowing], tmp_path: Path) -> None:
     whole = painter.drawings
-    few = replace(whole, emoji=whole.emoji[:9], pictures=whole.pictures[:9], holdout=frozenset())
+    part = {"emoji": whole.emoji[:9], "pictures": whole.pictures[:9], "boxes": whole.boxes[:9]}
+    few = replace(whole, **part, holdout=frozenset())
     save_drawings(few, tmp_path / "few")
     _, out, _ = words("--data", str(tmp_path / "few"), "--json")
     assert json.loads(out)["languages"]["en"]["count"] == 9

@@ -61,6 +61,23 @@ def test_drawings_come_back_as_saved(drawings, tmp_path) -> None:
     assert again.names == drawings.names
     assert again.holdout == drawings.holdout
     assert np.array_equal(again.pictures, drawings.pictures)
+    assert again.boxes == drawings.boxes
+
+
+def test_drawings_are_put_back_where_they_were(disc) -> None:
+    images = [disc("red", 256, (20, 30, 120, 110)), disc("blue", 128, (40, 10, 60, 120))]
+    whole = crop_drawings(("a", "b"), images, {}, ()).whole(64)
+    for image, found in zip(images, whole, strict=True):
+        small = np.asarray(image.resize((64, 64), Image.Resampling.LANCZOS)).astype(int)
+        assert np.abs(small - found).mean() < 3
+
+
+def test_what_reaches_beyond_the_canvas_is_cut_off(disc) -> None:
+    image = disc(
+        "red", 256, (200, 0, 255, 255)
+    )  # its square crop is wider than what is right of it
+    whole = crop_drawings(("a",), [image], {}, ()).whole(32)[0].astype(int)
+    assert whole[:, :24].min() > 200 and whole[16, 28, 1] < 60
 
 
 def test_saving_leaves_nothing_beside(drawings, tmp_path) -> None:
@@ -101,6 +118,12 @@ def test_the_package_holds_the_whole_set() -> None:
     assert len(found.names) == 99 and len(found.holdout) == 24
     assert found.names["en"]["🍎"] == "red apple"
     assert found.holdout <= set(found.emoji)
+
+
+def test_shipped_drawings_stand_where_they_were_drawn() -> None:
+    found = load_drawings()
+    assert all(0 <= a < c <= 1 and 0 <= b < d <= 1 for a, b, c, d in found.boxes)
+    assert found.whole(8).shape == (1650, 8, 8, 3)
 
 
 def test_shipped_drawings_find_themselves() -> None:

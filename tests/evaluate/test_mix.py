@@ -2,20 +2,31 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import bluerider
 from bluerider.catalog import MURNAU
 from bluerider.cli.main import main
 from bluerider.errors import InputError
+from bluerider.evaluate.crop import Array
 from bluerider.evaluate.drawings import load_drawings
 from bluerider.evaluate.encoder import Encoder
-from bluerider.evaluate.mix import by_pixels, choose_pairs, measure_mix, row_of
+from bluerider.evaluate.mix import (
+    WHOLE,
+    Mixed,
+    by_encoder,
+    by_pixels,
+    choose_pairs,
+    measure_mix,
+    row_of,
+)
 from bluerider.evaluate.truth import Truth
 from bluerider.request import Result
 
@@ -46,14 +57,41 @@ def test_both_have_to_be_near(truth: Truth) -> None:
     assert (found.both.value, found.first.value, found.second.value) == (0.5, 1.0, 0.5)
 
 
-def test_one_thing_alone_is_no_mix(truth: Truth) -> None:
+@pytest.fixture(scope="module")
+def drawn(truth: Truth) -> Array:
+    return truth.drawings.whole(WHOLE)
+
+
+def test_one_thing_alone_is_no_mix(truth: Truth, drawn: Array) -> None:
     pairs = choose_pairs(truth.drawings, 12)
-    painted = [(pair, truth.drawings.pictures[pair.targets[0]]) for pair in pairs]
-    found = measure_mix(painted, truth, by_pixels(truth))
+    painted = [(pair, drawn[pair.targets[0]]) for pair in pairs]
+    found = measure_mix(painted, drawn, by_pixels(drawn))
     assert found.painted == found.one
     assert found.painted.first.value == 1.0 and found.painted.both.value < 0.3
     assert found.blend.both.value > found.one.both.value
     assert found.shuffled.both.value == 0.0
+
+
+def test_a_small_thing_in_a_mix_is_looked_for_where_it_was_drawn(
+    truth: Truth, drawn: Array
+) -> None:
+    large, small = (truth.places[emoji] for emoji in ("🌍", "▪"))
+    pair = Mixed(words=("a", "b"), targets=(large, small))
+    blend = np.rint((drawn[large].astype(float) + drawn[small]) / 2).astype(np.uint8)
+    found = measure_mix([(pair, blend), (pair, blend)], drawn, by_pixels(drawn))
+    assert found.painted.both.value == found.blend.both.value
+
+
+def test_an_encoder_judges_whole_pictures(drawn: Array) -> None:
+    def encode(pictures: Sequence[Image.Image]) -> NDArray[np.float64]:
+        shown.extend(pictures)
+        return np.eye(2)[: len(pictures)]
+
+    shown: list[Image.Image] = []
+    aside = np.full((WHOLE, WHOLE, 3), 255, np.uint8)
+    aside[:8, :8] = 0
+    assert by_encoder(encode, drawn[:2])([aside]).tolist() == [[0.0, 1.0]]
+    assert np.array_equal(np.asarray(shown[2]), aside)
 
 
 def test_an_encoder_knows_its_own_pictures(truth: Truth) -> None:
@@ -69,7 +107,9 @@ def test_a_folder_of_no_tower_is_refused(tmp_path: Path) -> None:
         Encoder(tmp_path)
 
 
-def test_the_command_mixes_pairs_once(truth: Truth, tmp_path, monkeypatch, capsys) -> None:
+def test_the_command_mixes_pairs_once(
+    truth: Truth, drawn: Array, tmp_path, monkeypatch, capsys
+) -> None:
     asked = []
 
     def generate_many(requests, *, batch):
@@ -78,7 +118,7 @@ def test_the_command_mixes_pairs_once(truth: Truth, tmp_path, monkeypatch, capsy
             place = truth.drawings.names["en"]
             words = [one.words for one in request.add]
             emoji = [next(e for e, name in place.items() if name == word) for word in words]
-            shown = [truth.drawings.pictures[truth.places[e]].astype(float) for e in emoji]
+            shown = [drawn[truth.places[e]].astype(float) for e in emoji]
             image = Image.fromarray(np.rint((shown[0] + shown[1]) / 2).astype(np.uint8))
             yield Result(images=[image], seeds=[0], request=request, seconds=0.0)
 

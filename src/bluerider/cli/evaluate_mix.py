@@ -35,11 +35,11 @@ def evaluate_mix(
 ) -> None:
     """Mix two things half and half, and look whether both drawings are among the 20 nearest.
 
-    Nearest by pixels at 32 x 32, and, with --encoder, by a vision tower that took no part in
-    painting. blend: the two drawings laid over each other; one: the first alone; shuffled: each
-    picture against another pair. Writes mix.json, the pictures and contact sheets. To train a tower
-    apart: the stages tokenizer and clip with another seed, half of the pictures blends, then the
-    image tower exported alone.
+    Nearest by the pixels of the whole picture at 32 x 32, and, with --encoder, by a vision tower
+    that took no part in painting. blend: the two drawings laid over each other; one: the first
+    alone; shuffled: each picture against another pair. Writes mix.json, the pictures and contact
+    sheets. To train a tower apart: the stages tokenizer and clip with another seed, half of the
+    pictures blends, then the image tower exported alone.
 
     bluerider train tokenizer --data emoji --out runs/apart
 
@@ -54,6 +54,7 @@ def evaluate_mix(
     from bluerider.evaluate.encoder import Encoder
     from bluerider.evaluate.journal import Journal
     from bluerider.evaluate.mix import (
+        WHOLE,
         by_encoder,
         by_pixels,
         choose_pairs,
@@ -72,9 +73,10 @@ def evaluate_mix(
     journal = Journal(place, facts, name="mix", fields=("task", "pair"))
     painting = paint_pairs(pipe, pairs, journal, batch=asking.batch, **fields_of(request))
     painted = list(watched(painting, len(pairs), place, lambda one: one[0].prompt))
-    found = {"pixels": measure_mix(painted, truth, by_pixels(truth))}
+    drawn = asking.drawings.whole(WHOLE)
+    found = {"pixels": measure_mix(painted, drawn, by_pixels(drawn))}
     if apart:
-        found["encoder"] = measure_mix(painted, truth, by_encoder(apart, truth))
+        found["encoder"] = measure_mix(painted, drawn, by_encoder(apart, drawn))
     sheets = save_mix_sheets(painted, truth, place)
     keep(place, "mix", {**facts, **{name: r.to_json() for name, r in found.items()}}, sheets)
     if asking.as_json:

@@ -7,6 +7,7 @@ from PIL import Image
 from bluerider.images import over_white
 
 Array = NDArray[np.uint8]
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 SIZE = 32
 STANDS_OUT = 24  # of 255, in any channel: above an autoencoder's grain, below a pale cloud on white
@@ -28,6 +29,12 @@ def bounding_box(pixels: Array) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
+def box_of(image: Image.Image) -> Box:
+    """The bounding box of the thing in a picture, as parts of its width and height."""
+    left, top, right, bottom = bounding_box(np.asarray(over_white(image)))
+    return left / image.width, top / image.height, right / image.width, bottom / image.height
+
+
 def crop_square(image: Image.Image, size: int = SIZE) -> Array:
     """The thing in a picture, cropped, padded with white to a square, as (size, size, 3)."""
     image = over_white(image)
@@ -37,3 +44,20 @@ def crop_square(image: Image.Image, size: int = SIZE) -> Array:
     corner = ((side - right + left) // 2, (side - bottom + top) // 2)
     square.paste(image.crop((left, top, right, bottom)), corner)
     return np.asarray(square.resize((size, size), Image.Resampling.LANCZOS))
+
+
+def put_back(crop: Array, box: Box, size: int) -> Array:
+    """A crop where it was on its square canvas, on white, as (size, size, 3); as sharp as it is."""
+    left, top, right, bottom = (size * each for each in box)
+    side = max(right - left, bottom - top)
+    scale = len(crop) / side  # of the crop's pixels to the canvas'
+    corner = (left + right - side) / 2 * scale, (top + bottom - side) / 2 * scale
+    return np.asarray(
+        Image.fromarray(crop).transform(
+            (size, size),
+            Image.Transform.AFFINE,
+            (scale, 0, -corner[0], 0, scale, -corner[1]),
+            Image.Resampling.BICUBIC,
+            fillcolor="white",
+        )
+    )

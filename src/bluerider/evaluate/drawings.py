@@ -13,20 +13,24 @@ import numpy as np
 from PIL import Image
 
 from bluerider.errors import BlueriderError, InputError
-from bluerider.evaluate.crop import SIZE, Array, crop_square
+from bluerider.evaluate.crop import SIZE, Array, Box, box_of, crop_square, put_back
 from bluerider.files import write_whole
 
 SHIPPED = Path(__file__).parent / "data"
 COLUMNS = 42
+CANVAS = 256  # boxes are stored in parts of so many
 PICTURES, TABLE = "drawings.webp", "drawings.json.xz"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Drawings:
-    """N drawings after the measure's crop, with their short names; `holdout` was in no training."""
+    """N drawings after the measure's crop, where each was on its canvas, and their short names;
+    `holdout` was in no training.
+    """
 
     emoji: tuple[str, ...]
     pictures: Array  # (N, 32, 32, 3)
+    boxes: tuple[Box, ...]  # of each thing, as parts of a square canvas
     names: dict[str, dict[str, str]]  # language -> emoji -> short name
     holdout: frozenset[str]
 
@@ -34,9 +38,14 @@ class Drawings:
     def digest(self) -> str:
         """Changes with the drawings and their names."""
         hashed = hashlib.sha256(self.pictures.tobytes())
-        hashed.update(repr((self.emoji, sorted(self.holdout))).encode())
+        hashed.update(repr((self.emoji, sorted(self.holdout), self.boxes)).encode())
         hashed.update(json.dumps(self.names, sort_keys=True).encode())
         return hashed.hexdigest()[:16]
+
+    def whole(self, size: int) -> Array:
+        """All as they were drawn, (N, size, size, 3), as sharp as the crops are."""
+        crops = zip(self.pictures, self.boxes, strict=True)
+        return np.stack([put_back(crop, box, size) for crop, box in crops])
 
 
 def crop_drawings(
@@ -46,11 +55,22 @@ def crop_drawings(
     holdout: Iterable[str],
 ) -> Drawings:
     """The drawings of full-size pictures, one for each emoji, in order."""
-    pictures = np.stack([crop_square(image) for image in images])
-    if len(pictures) != len(emoji):
-        raise InputError(f"drawings: got {len(pictures)} pictures for {len(emoji)} emoji")
-    known = {lang: dict(table) for lang, table in names.items()}
-    return Drawings(emoji=tuple(emoji), pictures=pictures, names=known, holdout=frozenset(holdout))
+    crops = [(crop_square(image), stored(box_of(image))) for image in images]
+    if len(crops) != len(emoji):
+        raise InputError(f"drawings: got {len(crops)} pictures for {len(emoji)} emoji")
+    return Drawings(
+        emoji=tuple(emoji),
+        pictures=np.stack([crop for crop, _ in crops]),
+        boxes=tuple(box for _, box in crops),
+        names={lang: dict(table) for lang, table in names.items()},
+        holdout=frozenset(holdout),
+    )
+
+
+def stored(box: Sequence[float]) -> Box:
+    """A box as it comes back from a table: in whole parts of `CANVAS`."""
+    left, top, right, bottom = (round(each * CANVAS) / CANVAS for each in box)
+    return left, top, right, bottom
 
 
 def save_drawings(drawings: Drawings, folder: Path) -> list[Path]:
@@ -64,7 +84,9 @@ def save_drawings(drawings: Drawings, folder: Path) -> list[Path]:
         for lang, table in sorted(drawings.names.items())
     }
     holdout = sorted(drawings.holdout)
+    boxes = [[round(each * CANVAS) for each in box] for box in drawings.boxes]
     table = {"size": SIZE, "emoji": drawings.emoji, "holdout": holdout, "names": names}
+    table |= {"canvas": CANVAS, "boxes": boxes}
     text = json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode()
     contents = {PICTURES: picture.getvalue(), TABLE: lzma.compress(text, preset=9)}
     for name, content in contents.items():
@@ -83,6 +105,10 @@ def load_drawings(folder: Path = SHIPPED) -> Drawings:
         emoji = tuple(table["emoji"])
         with Image.open(folder / PICTURES) as image:
             pictures = split(np.asarray(image.convert("RGB")), len(emoji))
+        boxes = tuple(
+            stored([each / CANVAS for each in box])
+            for _, box in zip(emoji, table["boxes"], strict=True)
+        )
         names = {
             lang: {e: name for e, name in zip(emoji, column, strict=True) if name}
             for lang, column in table["names"].items()
@@ -93,7 +119,7 @@ def load_drawings(folder: Path = SHIPPED) -> Drawings:
             f"{folder}: the drawings there are damaged ({type(error).__name__}); "
             "write them again with: bluerider data drawings"
         ) from None
-    return Drawings(emoji=emoji, pictures=pictures, names=names, holdout=holdout)
+    return Drawings(emoji=emoji, pictures=pictures, boxes=boxes, names=names, holdout=holdout)
 
 
 def join(pictures: Array) -> Array:

@@ -1,6 +1,6 @@
 """Two things mixed: are both to be seen in the picture."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bluerider.evaluate.choice import pair_of
-from bluerider.evaluate.crop import Array, crop_square
+from bluerider.evaluate.crop import SIZE, Array
 from bluerider.evaluate.drawings import Drawings
 from bluerider.evaluate.journal import Journal
 from bluerider.evaluate.painting import Painter, paint_all
 from bluerider.evaluate.regions import seen
 from bluerider.evaluate.retrieval import Share, share_of, squared_errors
-from bluerider.evaluate.truth import Truth
 from bluerider.evaluate.words import open_places
 
 NEAR = 20  # both drawings have to be among so many
 HALF = 0.5  # of either in a mix
+WHOLE = 64  # px of the drawings' whole pictures, of which 32 are known
 TRIES = 10_000
 Distances = Callable[[Sequence[Array]], NDArray[np.float64]]  # pictures -> (P, N) to all drawings
 
@@ -72,27 +72,25 @@ def paint_pairs(
         yield pair, seen(image)
 
 
-def by_pixels(truth: Truth) -> Distances:
-    """Mean squared error of the crops, the measure of words."""
+def by_pixels(drawings: Array) -> Distances:
+    """Mean squared error at 32 x 32, as for words, to the drawings (N, S, S, 3)."""
+    small = shrunk(drawings)
+    return lambda pictures: squared_errors(shrunk(pictures), small)
 
-    def distances(pictures: Sequence[Array]) -> NDArray[np.float64]:
-        crops = np.stack([crop_square(Image.fromarray(pixels)) for pixels in pictures])
-        return squared_errors(crops, truth.drawings.pictures)
 
-    return distances
+def shrunk(pictures: Iterable[Array]) -> Array:
+    """Square pictures at 32 x 32, (P, 32, 32, 3)."""
+    images = (Image.fromarray(pixels) for pixels in pictures)
+    small = [image.resize((SIZE, SIZE), Image.Resampling.LANCZOS) for image in images]
+    return np.stack([np.asarray(image) for image in small])
 
 
 def by_encoder(
-    encode: Callable[[Sequence[Image.Image]], NDArray[np.float64]], truth: Truth
+    encode: Callable[[Sequence[Image.Image]], NDArray[np.float64]], drawings: Array
 ) -> Distances:
-    """One minus the cosine of an encoder's vectors of the crops and of all drawings."""
-    drawings = encode([Image.fromarray(pixels) for pixels in truth.drawings.pictures])
-
-    def distances(pictures: Sequence[Array]) -> NDArray[np.float64]:
-        crops = [Image.fromarray(crop_square(Image.fromarray(pixels))) for pixels in pictures]
-        return np.asarray(1 - encode(crops) @ drawings.T)
-
-    return distances
+    """One minus the cosine of an encoder's vectors of the pictures and of all drawings."""
+    known = encode([Image.fromarray(pixels) for pixels in drawings])
+    return lambda pictures: 1 - encode([Image.fromarray(pixels) for pixels in pictures]) @ known.T
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,12 +118,11 @@ class MixReport:
 
 
 def measure_mix(
-    painted: Sequence[tuple[Mixed, Array]], truth: Truth, distances: Distances
+    painted: Sequence[tuple[Mixed, Array]], drawings: Array, distances: Distances
 ) -> MixReport:
-    """The rows of pictures by one measure."""
+    """The rows of pictures by one measure of their distances to the drawings (N, S, S, 3)."""
     pairs = [pair for pair, _ in painted]
     errors = distances([pixels for _, pixels in painted])
-    drawings = truth.drawings.pictures
     halves = [[drawings[place].astype(float) for place in pair.targets] for pair in pairs]
     blends = [np.rint((a + b) / 2).astype(np.uint8) for a, b in halves]
     turned = pairs[1:] + pairs[:1]

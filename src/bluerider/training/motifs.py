@@ -16,14 +16,14 @@ from bluerider.training.appearance import NONE, traits_of
 # How often each kind is drawn: most what is asked for most, and pairs and looks, which are learned
 # last; `spot`: a place on a coloured background.
 SHARES = {
-    "background": 0.17,
+    "background": 0.16,
     "spot": 0.05,
     "size": 0.04,
-    "place": 0.10,
+    "place": 0.09,
     "and": 0.14,
     "relation": 0.30,
     "count": 0.07,
-    "look": 0.13,
+    "look": 0.15,
 }
 BESIDE = ("left_of", "right_of", None)  # side by side, not one above the other
 COLOURED = 0.3  # of pairs, counts and looks, on a coloured background

@@ -73,9 +73,7 @@ def test_drawings_are_put_back_where_they_were(disc) -> None:
 
 
 def test_what_reaches_beyond_the_canvas_is_cut_off(disc) -> None:
-    image = disc(
-        "red", 256, (200, 0, 255, 255)
-    )  # its square crop is wider than what is right of it
+    image = disc("red", 256, (200, 0, 255, 255))  # its square crop reaches beyond the right edge
     whole = crop_drawings(("a",), [image], {}, ()).whole(32)[0].astype(int)
     assert whole[:, :24].min() > 200 and whole[16, 28, 1] < 60
 

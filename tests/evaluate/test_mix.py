@@ -15,7 +15,7 @@ import bluerider
 from bluerider.catalog import MURNAU
 from bluerider.cli.main import main
 from bluerider.errors import InputError
-from bluerider.evaluate.crop import Array
+from bluerider.evaluate.crop import Array, crop_square
 from bluerider.evaluate.drawings import load_drawings
 from bluerider.evaluate.encoder import Encoder
 from bluerider.evaluate.mix import (
@@ -75,11 +75,14 @@ def test_one_thing_alone_is_no_mix(truth: Truth, drawn: Array) -> None:
 def test_a_small_thing_in_a_mix_is_looked_for_where_it_was_drawn(
     truth: Truth, drawn: Array
 ) -> None:
-    large, small = (truth.places[emoji] for emoji in ("🌍", "▪"))
+    large, small = (truth.places[emoji] for emoji in ("🏠", "🔻"))
     pair = Mixed(words=("a", "b"), targets=(large, small))
     blend = np.rint((drawn[large].astype(float) + drawn[small]) / 2).astype(np.uint8)
-    found = measure_mix([(pair, blend), (pair, blend)], drawn, by_pixels(drawn))
-    assert found.painted.both.value == found.blend.both.value
+    found = measure_mix([(pair, blend), (pair, blend)], drawn, by_pixels(drawn)).painted
+    grown = crop_square(Image.fromarray(drawn[small]), WHOLE)  # as large as its crop shows it
+    wrong = np.rint((drawn[large].astype(float) + grown) / 2).astype(np.uint8)
+    other = measure_mix([(pair, wrong), (pair, wrong)], drawn, by_pixels(drawn)).painted
+    assert (found.both.value, other.both.value) == (1.0, 0.0)
 
 
 def test_an_encoder_judges_whole_pictures(drawn: Array) -> None:

@@ -229,7 +229,8 @@ def reminder(ends: list[list[int]], second: list[int]) -> Reminder:
     """Of which only the ends and whether there is a second thing count."""
     row = torch.zeros(len(ends), dtype=torch.int64)
     traits = torch.zeros(len(ends), TRAITS)
-    return Reminder([], row, torch.tensor(second), traits, torch.tensor(ends))
+    aims, sure = torch.zeros(len(ends), 1), torch.ones(len(ends), dtype=torch.bool)
+    return Reminder([], row, torch.tensor(second), traits, torch.tensor(ends), aims, sure)
 
 
 def test_each_half_of_the_heads_looks_at_its_name() -> None:

@@ -212,6 +212,22 @@ def test_a_run_that_was_cut_ends_in_the_same_bits(
     assert all(torch.equal(whole[name], again[name]) for name in whole)
 
 
+def test_a_run_that_was_moved_keeps_one_checkpoint(trained: Workshop, tmp_path: Path) -> None:
+    recipe = trained.recipe.changed("prior", ["steps=9"])
+    net, stream = PREPARE["prior"](workshop(recipe, trained.emoji, trained.out))
+
+    def run(folder: Path, cut: int) -> None:
+        with pytest.raises(RuntimeError, match="cut"):
+            train(net, Cut(stream, cut), folder, say=lambda text: None, accelerator="cpu", every=2)
+
+    run(tmp_path / "run", cut=3)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    run(tmp_path / "moved", cut=5)
+    assert [file.name for file in (tmp_path / "moved").glob("*.ckpt")] == ["last.ckpt"]
+    kept = torch.load(tmp_path / "moved" / "last.ckpt", weights_only=False)
+    assert kept["global_step"] == 4
+
+
 def test_a_batch_without_words_leaves_the_prior_finite(trained: Workshop, tmp_path: Path) -> None:
     recipe = trained.recipe.changed("prior", ["steps=3", "drop=1.0"])
     shop = workshop(recipe, trained.emoji, trained.out)

@@ -27,8 +27,9 @@ stages:
   clip: {steps: 2, batch: 6, rate: 1.0e-3, longest: 16, told: 0.5, keywords: 0.2, pictures: 3,
          scenes: 0.5, blends: 2}
   prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5, keywords: 0.2}
-  recall: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, longest: 16}
-  rehearse: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, texts: 300}
+  recall: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, glosses: 20, glossed: 0.3,
+           longest: 16}
+  rehearse: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, glossed: 0.3, texts: 300}
   decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, told: 0.5, variants: 3,
             blends: 2}
 """

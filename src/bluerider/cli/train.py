@@ -71,7 +71,7 @@ def train(
     from bluerider.training.workshop import Workshop
 
     recipe = Recipe.load(config)
-    shop = Workshop(recipe, out, data, init, device)
+    shop = Workshop(recipe, out, data, init, device, say)
     if threads:
         import torch
 

@@ -53,6 +53,7 @@ class Words(NamedTuple):
 
     states: Tensor  # (B, S, width), after the final norm
     embedding: Tensor | None  # (B, embed_dim)
+    early: Tensor  # (B, S, width), before the last layer
 
 
 class TextTower(nn.Module):
@@ -69,17 +70,19 @@ class TextTower(nn.Module):
             self.proj = nn.Linear(config.width, config.embed_dim, bias=False)
 
     def forward(self, ids: Tensor) -> Words:
-        """ids (B, S) int64, S at most `config.tokens` -> states and embedding."""
+        """ids (B, S) int64, S at most `config.tokens` -> states, embedding, early states."""
         length = ids.shape[1]
         x = self.embed(ids) + self.positions.weight[:length]
         causal = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
+        early = x
         for layer in self.layers:
-            x = layer(x, causal)
+            early, x = x, layer(x, causal)
         states = self.norm_out(x)
         if self.config.embed_dim is None:
-            return Words(states, None)
+            return Words(states, None, early)
         last = (ids == self.config.eos).int().argmax(dim=1)
-        return Words(states, self.proj(states[torch.arange(len(ids), device=ids.device), last]))
+        embedding = self.proj(states[torch.arange(len(ids), device=ids.device), last])
+        return Words(states, embedding, early)
 
 
 class VisionTower(nn.Module):

@@ -51,7 +51,8 @@ def encode(parts: Parts, prompts: Sequence[str]) -> Told:
 
         def read(texts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
             ids, mask = (x.to(parts.device) for x in parts.tokenizer(list(texts), full=False))
-            return *text(ids), mask
+            told = text(ids)
+            return told.states, told.embedding, mask
 
         states, pooled, mask = read([each.text for each in words])
         if all(each.plain for each in words):

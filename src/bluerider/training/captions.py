@@ -85,6 +85,7 @@ class Captions:
             self.names[lang] = {
                 row: name for row, name in known.items() if not is_kept_out(lang, seen[row])
             }
+        self.hidden = hidden(emoji, seen)
         self.keywords = {lang: keywords_of(emoji, lang, seen) for lang in self.names}
         self.nicknames = {
             lang: nicknames_of(emoji, lang, found) for lang, found in self.keywords.items()
@@ -142,7 +143,8 @@ class Captions:
         if alone and rng.random() < 0.5:
             return alone[int(rng.integers(len(alone)))], row
         chosen = rng.permutation(words)[: int(rng.integers(2, 5))]
-        return (", " if rng.random() < 0.3 else " ").join(chosen), row
+        text = (", " if rng.random() < 0.3 else " ").join(chosen)
+        return (text, row) if text.casefold() not in self.hidden else self.looked_for(rng, lang)
 
     def called(self, rng: np.random.Generator, lang: str, row: int) -> str:
         """A drawing's name, now and then a keyword that is its alone."""
@@ -212,6 +214,13 @@ def unmarked(text: str) -> tuple[str, list[int]]:
     return plain, [
         place - sum(0 <= other < place for other in at) if place > 0 else 0 for place in at
     ]
+
+
+def hidden(emoji: EmojiSet, seen: list[str]) -> frozenset[str]:
+    """Names in any language that no stage reads, casefolded."""
+    tables = emoji.names.items()
+    kept = [(lang, e, table[e]) for lang, table in tables for e in seen if e in table]
+    return frozenset(name.casefold() for lang, e, name in kept if is_kept_out(lang, e))
 
 
 def keywords_of(emoji: EmojiSet, lang: str, seen: list[str]) -> list[tuple[int, list[str]]]:

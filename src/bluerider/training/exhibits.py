@@ -3,22 +3,19 @@ embeddings, and what the prior answers to their words. It takes minutes, so the 
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bluerider.files import beside
 from bluerider.training.answers import Answerer, answers_to
 from bluerider.training.appearance import NONE, TRAITS
 from bluerider.training.captions import Captions
 from bluerider.training.motifs import Motif, Motifs
 from bluerider.training.pictures import Sights, on_white
 from bluerider.training.recall import Recall
-from bluerider.training.workshop import Workshop
+from bluerider.training.workshop import Workshop, once
 
 PART, PAINTED = 16, 256  # pictures encoded, and painted, at a time
 
@@ -42,16 +39,6 @@ def exhibits(shop: Workshop, scenes: int, blends: int) -> Exhibits:
     between = torch.lerp(one.float(), other.float(), shown["share"][:, None, None])
     answers = torch.cat([told, between.to(told.dtype)])
     return Exhibits(shown["latents"], shown["embeddings"], answers)
-
-
-def once(file: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The tensors in a file, which are made when there is none."""
-    if not file.is_file():
-        made = make()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with beside(file) as part:
-            save_file(made, part)
-    return load_file(file)
 
 
 def motifs_of(motifs: Motifs, count: int, seed: int) -> tuple[list[Motif], np.random.Generator]:

@@ -13,14 +13,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bluerider.nets.attention import Attention, split
 from bluerider.nets.clip import TextTower
 from bluerider.nets.prior import Prior
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, TRAITS, Appearance
-from bluerider.training.captions import Captions, cut_rows, in_groups
+from bluerider.training.captions import Captions, Told, cut_rows, in_groups
 from bluerider.training.clip import GROUPS, apart, chosen
+from bluerider.training.glosses import Glosses
 from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 
@@ -33,6 +35,8 @@ SHARPNESS = 0.5  # of the text's choice among drawings, at first
 SILENT = 50  # one text in so many is empty
 NAMED, LOOKED = 1.0, 0.5  # weights of what names mean where they end, and of looking there
 EXACT = 0.5  # weight of a code's squared error, beside the choice of a name
+SURE, UNSURE = (1.0, 3.0), (0.5, 6.0)  # weights of a meaning's choice and error; of those texts'
+DECIDED = 20.0  # of the choice of a meaning, at first
 BEGIN = 0  # the token that is looked at where there is no second name
 
 
@@ -44,6 +48,8 @@ class Reminder(NamedTuple):
     second: Tensor  # (B,) of a second one, NONE without
     traits: Tensor  # (B, TRAITS)
     ends: Tensor  # (B, 2) the last tokens of both names; 0 where that is not known
+    aims: Tensor  # (B, W) what the text means
+    sure: Tensor  # (B,) whether somebody said so
 
 
 class Heard(NamedTuple):
@@ -68,6 +74,7 @@ class Read(NamedTuple):
     answer: Tensor  # (B, D) what they call up
     looks: list[Tensor]  # (b, heads, S) in groups
     named: Tensor  # (B, 2, D) embeddings read where the names end
+    meaning: Tensor  # (B, 3, W) meanings read at the text's end and where the names end
 
 
 def loud_of(prior: Prior) -> Tensor:
@@ -203,12 +210,18 @@ class Recall(nn.Module):
 
 
 class Memory(nn.Module):
-    """Text tower and recall as one module, and how sharply the text chooses among the drawings."""
+    """Text tower and recall as one module, what reads meanings before the tower's last layer, and
+    how sharply the text chooses among the drawings, by their looks and by their meanings.
+    """
 
-    def __init__(self, text: TextTower, recall: Recall, pad: int) -> None:
+    def __init__(self, text: TextTower, recall: Recall, pad: int, width: int) -> None:
         super().__init__()
         self.text, self.recall, self.pad = text, recall, pad
+        self.meaning = nn.Sequential(
+            nn.LayerNorm(text.config.width), nn.Linear(text.config.width, width)
+        )
         self.sharpness = nn.Parameter(torch.tensor(SHARPNESS).log())
+        self.decided = nn.Parameter(torch.tensor(DECIDED).log())
 
     def forward(self, ends: Tensor, *ids: Tensor) -> Read:
         """Texts in groups by length, (b, S) each, and the last tokens (B, 2) of their names."""
@@ -217,20 +230,30 @@ class Memory(nn.Module):
             self.recall(each.states, each.embedding, group != self.pad)
             for group, each in zip(ids, words, strict=True)
         ]
-        parts = zip(words, ends.split([len(group) for group in ids]), strict=True)
-        last = [each.states[torch.arange(len(at))[:, None], at] for each, at in parts]
+        stops = torch.cat([(g == self.text.config.eos).int().argmax(dim=1) for g in ids])
+        spots = torch.cat([stops[:, None], ends], dim=1).split([len(group) for group in ids])
+        early = [at_spots(each.early, at) for each, at in zip(words, spots, strict=True)]
+        last = [at_spots(each.states, at[:, 1:]) for each, at in zip(words, spots, strict=True)]
         return Read(
             torch.cat([each.embedding for each in words]),
             torch.cat([each.answer for each in recalled]),
             [each.looks for each in recalled],
             self.text.proj(torch.cat(last)),
+            self.meaning(torch.cat(early)),
         )
+
+
+def at_spots(states: Tensor, at: Tensor) -> Tensor:
+    """Of states (B, S, width) those at some places (B, n) -> (B, n, width)."""
+    return states[torch.arange(len(at))[:, None], at]
 
 
 class RecallStage(Stage):
     """Squared error of the answer's codes and traits; the text's embedding goes on choosing among
     the drawings as in stage `clip`. Where a thing's name ends, the text so far has to mean it, and
-    half of the heads each look at the end of the first and of the second name.
+    half of the heads each look at the end of the first and of the second name. There, and where a
+    text ends, the tower has to know before its last layer what drawings are about: what they look
+    like follows from that, for names that were not read too.
     """
 
     def __init__(
@@ -241,9 +264,12 @@ class RecallStage(Stage):
         settings: Settings,
         *,
         pad: int,
+        meanings: Tensor,
     ) -> None:
-        super().__init__(Memory(text, recall, pad), settings)
+        super().__init__(Memory(text, recall, pad, meanings.shape[1]), settings)
         self.appearance = Appearance(appearance.codes, appearance.second)
+        self.meanings: Tensor
+        self.register_buffer("meanings", meanings, persistent=False)
 
     def training_step(self, batch: Reminder, index: int) -> Tensor:
         read = half(self.net, self.dtype_, batch.ends, *batch.ids)
@@ -253,7 +279,7 @@ class RecallStage(Stage):
         code, traits = missed(answer, wanted)
         look = looked(read.looks, batch)
         self.log_dict({"code": code.detach(), "traits": traits.detach(), "look": look.detach()})
-        loss = code + TRAIT * traits + LOOKED * look
+        loss = code + TRAIT * traits + LOOKED * look + self.about(read.meaning.float(), batch)
         if not told.any():
             return loss
         sharpness = self.net.sharpness.exp().clamp(max=50.0)
@@ -264,6 +290,28 @@ class RecallStage(Stage):
         )
         find = find + NAMED * named
         return loss + find + apart(self.appearance, words[told], wanted[told])
+
+    def about(self, read: Tensor, batch: Reminder) -> Tensor:
+        """How badly meanings (B, 3, W) read at the ends of texts about one thing, and of names, are
+        told: weighted squared error, and cross-entropy among all drawings; mean over places.
+        """
+        rows = torch.stack([batch.first, batch.first, batch.second], dim=1)
+        alone = (batch.second == NONE) & (batch.first != NONE)
+        there = torch.cat([alone[:, None], batch.ends > 0], dim=1) & (rows != NONE)
+        if not there.any():
+            return read.sum() * 0
+        named = self.meanings[rows[:, 1:].clamp(min=0)]
+        aims = torch.cat([batch.aims[:, None], named], dim=1)[there]
+        found, rows, sure = read[there], rows[there], batch.sure[:, None].expand(-1, 3)[there]
+        sharpness = self.net.decided.exp().clamp(max=300.0)
+        likely = sharpness * F.normalize(found, dim=1) @ self.meanings.T
+        choice = F.cross_entropy(likely, rows, reduction="none")
+        far = (found - aims).square().sum(dim=1)
+        self.log_dict(
+            {"about": far.mean().detach(), "apt": (likely.argmax(dim=1) == rows).float().mean()}
+        )
+        by_choice, by_error = (torch.where(sure, *pair) for pair in zip(SURE, UNSURE, strict=True))
+        return (by_choice * choice + by_error * far).mean()
 
     def named(self, read: Tensor, batch: Reminder, sharpness: Tensor) -> Tensor:
         """How badly embeddings (B, 2, D) read at the ends of names tell the things: cross-entropy
@@ -311,29 +359,50 @@ def looked(looks: list[Tensor], batch: Reminder) -> Tensor:
 
 
 class Reminders(Stream[Reminder]):
-    """Batches for the `recall` stage; one text in fifty is empty and means nothing at all."""
+    """Batches for the `recall` stage: captions, and a part `glossed` of glosses, in more languages
+    than captions alike; one text in fifty is empty and means nothing at all.
+    """
 
     def __init__(
-        self, captions: Captions, tokenizer: Tokenizer, *, batch: int, longest: int, seed: int
+        self,
+        captions: Captions,
+        glosses: Glosses,
+        tokenizer: Tokenizer,
+        *,
+        glossed: float,
+        batch: int,
+        longest: int,
+        seed: int,
     ) -> None:
-        self.captions, self.tokenizer = captions, tokenizer
+        self.captions, self.glosses, self.tokenizer = captions, glosses, tokenizer
+        self.glossed = glossed
         self.size, self.longest, self.seed = batch, longest, seed
+        odds = captions.weights**0.5
+        self.odds = odds / odds.sum()
 
     def draw(self, rng: np.random.Generator) -> Reminder:
-        told = self.captions.draw(rng, self.size)
+        count = int(rng.binomial(self.size, self.glossed))
+        said = self.captions.draw(rng, self.size - count)
+        unsaid, aims = self.glosses.draw(rng, count, self.odds)
+        told = Told(
+            said.texts + unsaid.texts, *map(torch.cat, zip(said[1:], unsaid[1:], strict=True))
+        )
+        aims = torch.cat([self.glosses.meanings[said.first], aims])
+        sure = torch.arange(self.size) < self.size - count
         silent = rng.random(self.size) < 1 / SILENT
         texts = ["" if mute else text for mute, text in zip(silent, told.texts, strict=True)]
         rows = cut_rows(self.tokenizer, texts, self.longest)
         ids, order = in_groups(rows, self.tokenizer.pad, GROUPS)
         nobody = torch.from_numpy(silent)
-        first, second = (torch.where(nobody, NONE, row)[order] for row in told[1:3])
+        first, second = (torch.where(nobody, NONE, row) for row in told[1:3])
         ends = torch.tensor(
             [
                 [last_token(self.tokenizer, text, int(end), len(row) - 1) for end in both]
                 for text, row, both in zip(texts, rows, told.ends, strict=True)
             ]
         )
-        return Reminder(ids, first, second, told.traits[order], ends[order])
+        parts = (first, second, told.traits, ends, aims, sure)
+        return Reminder(ids, *(each[order] for each in parts))
 
 
 def last_token(tokenizer: Tokenizer, text: str, end: int, stop: int) -> int:

@@ -13,9 +13,8 @@ from torch import Tensor
 from bluerider.catalog import MODELS
 from bluerider.diffusion.denoiser import Denoiser
 from bluerider.diffusion.samplers import rule_named, sample
-from bluerider.training.exhibits import once
 from bluerider.training.pictures import CELL, Renditions, Sights
-from bluerider.training.workshop import Workshop
+from bluerider.training.workshop import Workshop, once
 
 PART = 16  # pictures painted at a time
 

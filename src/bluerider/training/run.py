@@ -41,6 +41,27 @@ class Narrator(Callback):
         self.say(f"step {step}/{total}  {told}  {(total - step) * pace / 60:.1f} min left")
 
 
+class Saver(ModelCheckpoint):
+    """Keeps `last.ckpt`, of every `every` steps, and remembers nothing of its own: by where it was,
+    a run folder that is moved would be gone on with in another file, which is never read.
+    """
+
+    def __init__(self, folder: Path, every: int) -> None:
+        super().__init__(
+            folder,
+            save_last=True,
+            every_n_train_steps=every,
+            save_top_k=0,
+            enable_version_counter=False,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        pass
+
+
 def train(
     stage: Stage,
     stream: Stream[Any],
@@ -59,7 +80,7 @@ def train(
         return
     folder.mkdir(parents=True, exist_ok=True)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    saver = ModelCheckpoint(folder, save_last=True, every_n_train_steps=every, save_top_k=0)
+    saver = Saver(folder, every)
     trainer = L.Trainer(
         accelerator=accelerator,
         devices=1,

@@ -14,6 +14,7 @@ from bluerider.scenes.wording import languages, said
 from bluerider.training.asides import asides_read
 from bluerider.training.captions import Captions
 from bluerider.training.exhibits import exhibits
+from bluerider.training.glosses import glosses
 from bluerider.training.pictures import Crops, Sights, framed, rgba
 from bluerider.training.renditions import renditions
 from bluerider.training.run import Say, train
@@ -148,10 +149,15 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     text = shop.trained("text", "prior") if anew else shop.fresh("text")
     prior = shop.trained("prior", "prior") if anew else shop.fresh("prior")
     recall = Recall(prior.train(), anew=anew)
-    stage = RecallStage(text.train(), recall, shop.appearance, settings, pad=shop.tokenizer.pad)
+    captions = Captions(shop.emoji, extra["told"], extra["keywords"])
+    told = glosses(shop, captions)
+    pad, meanings = shop.tokenizer.pad, told.meanings
+    stage = RecallStage(text.train(), recall, shop.appearance, settings, pad=pad, meanings=meanings)
     return stage, Reminders(
-        Captions(shop.emoji, extra["told"], extra["keywords"]),
+        captions,
+        told,
         shop.tokenizer,
+        glossed=extra["glossed"],
         batch=settings.batch,
         longest=extra["longest"],
         seed=settings.seed,
@@ -177,10 +183,17 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
         for name in ("text", "prior")
     )
     recall = Recall(prior, anew=False)
-    told = shop.recipe.stages["recall"]
+    longest = shop.recipe.stages["recall"]["longest"]
     captions = Captions(shop.emoji, extra["told"], extra["keywords"])
+    told = glosses(shop, captions)
     reminders = Reminders(
-        captions, shop.tokenizer, batch=256, longest=told["longest"], seed=settings.seed + 1
+        captions,
+        told,
+        shop.tokenizer,
+        glossed=extra["glossed"],
+        batch=256,
+        longest=longest,
+        seed=settings.seed + 1,
     )
     ears = Ears(text, recall, shop.tokenizer.pad)
     dtype = getattr(torch, settings.precision)

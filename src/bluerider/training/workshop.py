@@ -1,15 +1,17 @@
 """A run folder, a recipe and the data: what the training stages share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from bluerider.diffusion.schedule import Schedule
 from bluerider.errors import InputError
+from bluerider.files import beside
 from bluerider.nets.autoencoder import Autoencoder
 from bluerider.nets.clip import TextTower, VisionTower
 from bluerider.nets.conditioner import ImageConditioner
@@ -20,6 +22,8 @@ from bluerider.training.appearance import SIDE, Appearance
 from bluerider.training.emoji import EmojiSet, load_emoji
 from bluerider.training.pictures import on_white, rgba
 from bluerider.training.recipe import Recipe
+
+Say = Callable[[str], None]
 
 MAKES = {
     "text": ("recall", "text"),
@@ -48,6 +52,7 @@ class Workshop:
     data: Path
     init: Path | None = None
     accelerator: str = "auto"
+    say: Say = lambda text: None  # of long work before a stage's first step
 
     @cached_property
     def emoji(self) -> EmojiSet:
@@ -99,6 +104,16 @@ class Workshop:
     def schedule(self, name: str) -> Schedule:
         """Noise levels of `schedule` or `prior_schedule`."""
         return Schedule(self.recipe.nets[name])
+
+
+def once(file: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors in a file, which are made when there is none."""
+    if not file.is_file():
+        made = make()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with beside(file) as part:
+            save_file(made, part)
+    return load_file(file)
 
 
 def inside(state: dict[str, Tensor], module: str) -> dict[str, Tensor]:

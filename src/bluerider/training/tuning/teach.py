@@ -81,8 +81,8 @@ def tables(captions: Sequence[str], files: ModelFiles, part: str, full: bool) ->
 
 def clip_words(tower: nn.Module, ids: Tensor, mask: Tensor) -> Values:
     """What the prior is told: token states, embedding, mask."""
-    states, embedding = tower(ids)
-    return states, embedding, mask
+    words = tower(ids)
+    return words.states, words.embedding, mask
 
 
 def prepared(net: nn.Module, school: School, part: str, generator: torch.Generator) -> nn.Module:

@@ -10,7 +10,7 @@ regression from pieces of words to meanings, which reads texts that stage `recal
 import math
 import time
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -83,20 +83,20 @@ def words_of(text: str) -> list[str]:
     return "".join(kept).split()
 
 
-def pieces(text: str) -> Counter[str]:
+def pieces(text: str) -> dict[str, float]:
     """A text's words and parts of words, and how much of each there is."""
-    found: Counter[str] = Counter()
+    found: dict[str, float] = defaultdict(float)
     for word in words_of(text):
-        found[f"{word} "] += WORD  # type: ignore[assignment]
+        found[f"{word} "] += WORD
         closed = f"<{word}>"
         for size in SIZES:
             for i in range(len(closed) - size + 1):
-                found[closed[i : i + size]] += 1 / len(SIZES)  # type: ignore[assignment]
+                found[closed[i : i + size]] += 1 / len(SIZES)
         if not word.isascii() and len(word) < SHORT:
             for letter in word:
-                found[f" {letter}"] += LETTER  # type: ignore[assignment]
+                found[f" {letter}"] += LETTER
             for i in range(len(word) - 1):
-                found[f" {word[i : i + 2]}"] += COUPLE  # type: ignore[assignment]
+                found[f" {word[i : i + 2]}"] += COUPLE
     return found
 
 
@@ -126,30 +126,35 @@ def meanings(captions: Captions) -> Tensor:
     return F.normalize((found - found.mean(dim=0)).float(), dim=1).contiguous()
 
 
-def kin(captions: Captions, lang: str) -> list[str]:
+def words_told(captions: Captions) -> dict[str, set[tuple[int, str]]]:
+    """Every word of each language's names, with the row that it is said of."""
+    return {
+        lang: {(row, word) for row, name in names.items() for word in words_of(name)}
+        for lang, names in captions.names.items()
+    }
+
+
+def kin(told: dict[str, set[tuple[int, str]]], lang: str) -> list[str]:
     """Languages that call drawings by the same words, most alike first."""
-    own = told(captions, lang)
+    own = told[lang]
     shared = {
         other: len(own & each) / math.sqrt(len(own) * len(each) or 1)
-        for other in captions.languages
-        if other != lang and (each := told(captions, other))
+        for other, each in told.items()
+        if other != lang
     }
     near = sorted((part, other) for other, part in shared.items() if part > LEAST)
     return [other for _, other in near[::-1][:KIN]]
 
 
-def told(captions: Captions, lang: str) -> set[tuple[int, str]]:
-    """Every word of a language's names, with the row that it is said of."""
-    return {(row, word) for row, name in captions.names[lang].items() for word in words_of(name)}
-
-
 class Dictionary:
-    """What texts of a language mean: a ridge regression from their pieces to meanings."""
+    """What texts of a language mean: a ridge regression from their pieces to meanings, from its
+    names and keywords and the names of its kin.
+    """
 
-    def __init__(self, captions: Captions, lang: str, meanings: Tensor) -> None:
+    def __init__(self, captions: Captions, lang: str, kin: Iterable[str], meanings: Tensor) -> None:
         known = [(name, row) for row, name in captions.names[lang].items()]
         known += [(" ".join(words), row) for row, words in captions.keywords[lang]]
-        for other in kin(captions, lang):
+        for other in kin:
             known += [(name, row) for row, name in captions.names[other].items()]
         texts, rows = [text for text, _ in known], torch.tensor([row for _, row in known])
         self.pieces = Pieces(texts)
@@ -200,12 +205,12 @@ def glosses(shop: Workshop, captions: Captions) -> Glosses:
 def glossed(captions: Captions, count: int, seed: int, say: Say) -> dict[str, Tensor]:
     """All of it as tensors; texts as UTF-8, a line each."""
     rng, begun = np.random.default_rng(seed), time.monotonic()
-    about = meanings(captions)
+    about, told = meanings(captions), words_told(captions)
     texts, aims = [], []
     for done, lang in enumerate(captions.languages, start=1):
         invented = inventions(captions, lang, about, count, rng)
         texts += invented
-        aims.append(Dictionary(captions, lang, about)(invented))
+        aims.append(Dictionary(captions, lang, kin(told, lang), about)(invented))
         left = (time.monotonic() - begun) / done * (len(captions.languages) - done) / 60
         say(f"language {done}/{len(captions.languages)}: {lang}  {left:.1f} min left")
     every = torch.stack(aims)

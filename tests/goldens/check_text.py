@@ -89,7 +89,7 @@ def clip_and_the_embeddings_of_the_prior(case: Case) -> None:
     for name, (prompt, negative) in words.items():
         rows = case[f"out.{name}.mask"].shape[0] // 2
         ids = padded([prompt or [97, 3, 41, 60, 98]] * rows + [negative] * rows)
-        states, embedding = text(ids)
+        states, embedding, _ = text(ids)
         close(states, case[f"out.{name}.txt_feat_seq"])
         close(embedding, case[f"out.{name}.txt_feat"])
         found = walked(

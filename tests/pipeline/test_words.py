@@ -49,7 +49,7 @@ def closeness(a: torch.Tensor, b: torch.Tensor) -> float:
 def test_words_are_told_as_the_tower_says_them(murnau: Pipeline) -> None:
     told = tell(murnau.parts, ["cat", "", "a very big cat", "cat"])
     ids, mask = murnau.tokenizer(["a very big cat"], full=False)
-    states, pooled = murnau.parts.get("text")(ids)
+    states, pooled, _ = murnau.parts.get("text")(ids)
     assert (told.mask[2] == mask[0]).all() and told.mask.sum(1)[0] < told.mask.sum(1)[2]
     torch.testing.assert_close(told.states[2], states[0])
     torch.testing.assert_close(told.pooled[2], pooled[0])

@@ -19,7 +19,7 @@ def test_early_states_are_what_the_last_layer_is_given() -> None:
         activation="gelu",
         bos=1,
         eos=3,
-        pad=0,  # fmt: skip
+        pad=0,
     )
     tower, ids = TextTower(config), torch.tensor([[1, 7, 9, 3], [1, 5, 3, 0]])
     causal = torch.ones(4, 4, dtype=torch.bool).tril()

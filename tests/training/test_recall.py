@@ -13,13 +13,12 @@ from bluerider.training.appearance import NONE, TRAITS
 from bluerider.training.recall import (
     BEGIN,
     Recall,
-    Reminder,
     begin_as_echo,
-    last_token,
     looked,
     loud_of,
 )
 from bluerider.training.rehearsal import Kept, attune, settle, steady, turn_away
+from bluerider.training.reminders import Reminder, last_token
 from bluerider.training.tokenizer import train_tokenizer
 from bluerider.weights.load import open_model
 

@@ -239,7 +239,7 @@ def test_a_batch_without_words_leaves_the_prior_finite(trained: Workshop, tmp_pa
 def test_a_batch_without_words_leaves_recall_finite(
     trained: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bluerider.training.recall.SILENT", 1)
+    monkeypatch.setattr("bluerider.training.reminders.SILENT", 1)
     net, stream = PREPARE["recall"](trained)
     train(net, stream, tmp_path, say=lambda text: None, accelerator="cpu")
     assert all(t.isfinite().all() for t in load_file(tmp_path / "net.safetensors").values())

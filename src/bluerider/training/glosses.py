@@ -192,19 +192,19 @@ class Glosses(NamedTuple):
 
 def glosses(shop: Workshop, captions: Captions) -> Glosses:
     """As many a language as stage `recall` has; made in a quarter of an hour, and kept in the run
-    folder.
+    folder, for stage `rehearse` too.
     """
-    count, seed = shop.recipe.stages["recall"]["glosses"], shop.recipe.settings("recall").seed
-    file = shop.out / "recall" / f"glosses-{count}-{seed}.safetensors"
-    kept = once(file, lambda: glossed(captions, count, seed, shop.say))
+    count = shop.recipe.stages["recall"]["glosses"]
+    file = shop.out / "recall" / f"glosses-{count}.safetensors"
+    kept = once(file, lambda: glossed(captions, count, shop.say))
     texts = bytes(kept["texts"].numpy()).decode().split("\n")
     of_each = [texts[at : at + count] for at in range(0, len(texts), count)]
     return Glosses(captions.languages, of_each, kept["aims"], kept["rows"], kept["meanings"])
 
 
-def glossed(captions: Captions, count: int, seed: int, say: Say) -> dict[str, Tensor]:
+def glossed(captions: Captions, count: int, say: Say) -> dict[str, Tensor]:
     """All of it as tensors; texts as UTF-8, a line each."""
-    rng, begun = np.random.default_rng(seed), time.monotonic()
+    rng, begun = np.random.default_rng(0), time.monotonic()
     about, told = meanings(captions), words_told(captions)
     texts, aims = [], []
     for done, lang in enumerate(captions.languages, start=1):

@@ -10,7 +10,6 @@ remember as one.
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,13 +17,10 @@ from torch.nn import functional as F
 from bluerider.nets.attention import Attention, split
 from bluerider.nets.clip import TextTower
 from bluerider.nets.prior import Prior
-from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE, TRAITS, Appearance
-from bluerider.training.captions import Captions, Told, cut_rows, in_groups
-from bluerider.training.clip import GROUPS, apart, chosen
-from bluerider.training.glosses import Glosses
+from bluerider.training.clip import apart, chosen
+from bluerider.training.reminders import Reminder
 from bluerider.training.stage import Settings, Stage, half
-from bluerider.training.stream import Stream
 
 LOUD = 20.0  # length of what marks the text's embedding and the query; embeddings are about 6 long
 LOUDER = 60.0  # length of what marks the text's tokens, whose states are about 16 long
@@ -32,24 +28,11 @@ SHARP = 20.0  # of the query's attention to what is marked
 FAINT = 0.02  # deviation of what the query looks for in tokens, at first
 TRAIT = 4.0  # weight of a trait's squared error; a number of a code has 1
 SHARPNESS = 0.5  # of the text's choice among drawings, at first
-SILENT = 50  # one text in so many is empty
 NAMED, LOOKED = 1.0, 0.5  # weights of what names mean where they end, and of looking there
 EXACT = 0.5  # weight of a code's squared error, beside the choice of a name
 SURE, UNSURE = (1.0, 3.0), (0.5, 6.0)  # weights of a meaning's choice and error; of those texts'
 DECIDED = 20.0  # of the choice of a meaning, at first
 BEGIN = 0  # the token that is looked at where there is no second name
-
-
-class Reminder(NamedTuple):
-    """Texts, and what each means."""
-
-    ids: list[Tensor]  # (B, S) in groups by length
-    first: Tensor  # (B,) row of the drawing; NONE where there are no words
-    second: Tensor  # (B,) of a second one, NONE without
-    traits: Tensor  # (B, TRAITS)
-    ends: Tensor  # (B, 2) the last tokens of both names; 0 where that is not known
-    aims: Tensor  # (B, W) what the text means
-    sure: Tensor  # (B,) whether somebody said so
 
 
 class Heard(NamedTuple):
@@ -356,59 +339,3 @@ def looked(looks: list[Tensor], batch: Reminder) -> Tensor:
     ]  # (b, 2)
     lost = -torch.cat(found) * known
     return lost.sum() / known.sum().clamp(min=1)
-
-
-class Reminders(Stream[Reminder]):
-    """Batches for the `recall` stage: captions, and a part `glossed` of glosses, in more languages
-    than captions alike; one text in fifty is empty and means nothing at all.
-    """
-
-    def __init__(
-        self,
-        captions: Captions,
-        glosses: Glosses,
-        tokenizer: Tokenizer,
-        *,
-        glossed: float,
-        batch: int,
-        longest: int,
-        seed: int,
-    ) -> None:
-        self.captions, self.glosses, self.tokenizer = captions, glosses, tokenizer
-        self.glossed = glossed
-        self.size, self.longest, self.seed = batch, longest, seed
-        odds = captions.weights**0.5
-        self.odds = odds / odds.sum()
-
-    def draw(self, rng: np.random.Generator) -> Reminder:
-        count = int(rng.binomial(self.size, self.glossed))
-        said = self.captions.draw(rng, self.size - count)
-        unsaid, aims = self.glosses.draw(rng, count, self.odds)
-        told = Told(
-            said.texts + unsaid.texts, *map(torch.cat, zip(said[1:], unsaid[1:], strict=True))
-        )
-        aims = torch.cat([self.glosses.meanings[said.first], aims])
-        sure = torch.arange(self.size) < self.size - count
-        silent = rng.random(self.size) < 1 / SILENT
-        texts = ["" if mute else text for mute, text in zip(silent, told.texts, strict=True)]
-        rows = cut_rows(self.tokenizer, texts, self.longest)
-        ids, order = in_groups(rows, self.tokenizer.pad, GROUPS)
-        nobody = torch.from_numpy(silent)
-        first, second = (torch.where(nobody, NONE, row) for row in told[1:3])
-        ends = torch.tensor(
-            [
-                [last_token(self.tokenizer, text, int(end), len(row) - 1) for end in both]
-                for text, row, both in zip(texts, rows, told.ends, strict=True)
-            ]
-        )
-        parts = (first, second, told.traits, ends, aims, sure)
-        return Reminder(ids, *(each[order] for each in parts))
-
-
-def last_token(tokenizer: Tokenizer, text: str, end: int, stop: int) -> int:
-    """The token, before `stop`, in which the first `end` letters of a text end; 0 without one."""
-    if not (text and end):
-        return 0
-    spans = tokenizer.offsets(text)[:stop]
-    found = [i for i, (start, after) in enumerate(spans) if start < end <= after]
-    return found[-1] if found else 0

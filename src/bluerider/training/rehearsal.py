@@ -15,7 +15,8 @@ from torch import Tensor
 from bluerider.nets.attention import Attention, split
 from bluerider.nets.clip import TextTower
 from bluerider.training.appearance import Appearance
-from bluerider.training.recall import TRAIT, Recall, Reminder, Reminders, meant, missed
+from bluerider.training.recall import TRAIT, Recall, meant, missed
+from bluerider.training.reminders import Reminder, Reminders
 from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 

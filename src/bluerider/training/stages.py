@@ -140,7 +140,8 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
 def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Texts in many languages and what they mean."""
-    from bluerider.training.recall import Recall, RecallStage, Reminders
+    from bluerider.training.recall import Recall, RecallStage
+    from bluerider.training.reminders import Reminders
 
     extra, settings = shop.recipe.stages["recall"], shop.recipe.settings("recall")
     if (layers := shop.recipe.nets["prior"].layers) < 2:
@@ -166,7 +167,7 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
 def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """What the query holds and finds after reading many texts, and what they mean."""
-    from bluerider.training.recall import Recall, Reminders
+    from bluerider.training.recall import Recall
     from bluerider.training.rehearsal import (
         Ears,
         Rehearsals,
@@ -176,6 +177,7 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
         keep,
         settle,
     )
+    from bluerider.training.reminders import Reminders
 
     extra, settings = shop.recipe.stages["rehearse"], shop.recipe.settings("rehearse")
     text, prior = (

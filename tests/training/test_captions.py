@@ -206,7 +206,7 @@ def test_other_languages_get_no_article() -> None:
 
 @given(st.lists(st.lists(st.integers(4, 99), min_size=1, max_size=9), min_size=1, max_size=20))
 def test_groups_hold_every_row_once_in_the_order_told(rows: list[list[int]]) -> None:
-    groups, order = in_groups(rows, 0, 4)
+    groups, order = in_groups(rows, 0)
     found = [[i for i in row.tolist() if i] for group in groups for row in group]
     assert found == [rows[i] for i in order]
 

@@ -14,7 +14,6 @@ from torch import Tensor
 from bluerider.nets.clip import TextTower
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.captions import Captions, cut_rows, in_groups
-from bluerider.training.clip import GROUPS
 from bluerider.training.motifs import Motif
 from bluerider.training.recall import Recall
 from bluerider.training.stage import half
@@ -41,7 +40,7 @@ class Answerer(NamedTuple):
     def part(self, texts: list[str]) -> Tensor:
         """The answers to a few texts."""
         pad = self.tokenizer.pad
-        ids, order = in_groups(cut_rows(self.tokenizer, texts, self.longest), pad, GROUPS)
+        ids, order = in_groups(cut_rows(self.tokenizer, texts, self.longest), pad)
         found = [self.group(group, group != pad).float() for group in ids]
         answers = torch.empty(len(texts), found[0].shape[1])
         answers[order] = torch.cat(found)

@@ -39,6 +39,7 @@ WITH_ASIDES = 0.5  # of English texts about one thing: "a photo of a dog, highly
 FIRST = 0.25  # of scenes: in the first words for them, the ones that ask nothing of a name
 NICKNAMED = 0.15  # of things in scenes: by a keyword that no other drawing has
 SIGNED = 0.05  # of all texts: "dog!"
+GROUPS = 4  # of a batch's texts by length
 MARKS = ("\ue000", "\ue001")  # behind the names of the first and the second thing, until it is told
 
 
@@ -250,12 +251,12 @@ def nicknames_of(
     return {row: words for row, words in found.items() if words}
 
 
-def in_groups(rows: list[list[int]], pad: int, groups: int) -> tuple[list[Tensor], Tensor]:
-    """Rows of ids by length, in groups that are each padded to its longest; and the order (B,) in
+def in_groups(rows: list[list[int]], pad: int) -> tuple[list[Tensor], Tensor]:
+    """Rows of ids by length, in `GROUPS` that are each padded to its longest; and the order (B,) in
     which they stand. Short names are spared the long ones' padding.
     """
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    size = -(-len(rows) // groups)
+    size = -(-len(rows) // GROUPS)
     parts = [order[i : i + size] for i in range(0, len(order), size)]
     return [pad_rows([rows[i] for i in part], pad) for part in parts], torch.tensor(order)
 

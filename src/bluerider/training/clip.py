@@ -16,7 +16,6 @@ from bluerider.training.pictures import Sights
 from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 
-GROUPS = 4  # of texts by length
 CODE, SCENE = 0.05, 2.0  # weights of the squared errors of codes and of traits
 SECOND = 3.0  # weight of the choice of a second thing, which few texts have
 
@@ -135,7 +134,7 @@ class Meetings(Stream[Met]):
     def draw(self, rng: np.random.Generator) -> Met:
         told = self.captions.draw(rng, self.texts)
         rows = cut_rows(self.tokenizer, told.texts, self.longest)
-        ids, order = in_groups(rows, self.tokenizer.pad, GROUPS)
+        ids, order = in_groups(rows, self.tokenizer.pad)
         first, second, traits = (each[order] for each in told[1:4])
         return Met(ids, first, second, traits, *self.look(rng))
 

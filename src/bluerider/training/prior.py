@@ -17,7 +17,6 @@ from bluerider.training.clip import apart, chosen
 from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 
-GROUPS = 4  # of texts by length
 SHARPNESS = 2.0  # of the choice among drawings
 KEEP, READ = 0.2, 0.1  # weights of the choices of the clean embedding and of the text's
 
@@ -132,7 +131,7 @@ class Questions(Stream[Asked]):
         silent = rng.random(self.size) < self.drop
         texts = ["" if mute else text for mute, text in zip(silent, told.texts, strict=True)]
         rows = cut_rows(self.tokenizer, texts, self.longest)
-        ids, order = in_groups(rows, self.tokenizer.pad, GROUPS)
+        ids, order = in_groups(rows, self.tokenizer.pad)
         end = self.tokenizer.rows([""])[0][-1]
         masks = []
         for group in ids:

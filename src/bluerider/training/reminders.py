@@ -11,7 +11,6 @@ from torch import Tensor
 from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE
 from bluerider.training.captions import Captions, Told, cut_rows, in_groups
-from bluerider.training.clip import GROUPS
 from bluerider.training.glosses import Glosses
 from bluerider.training.stream import Stream
 
@@ -64,7 +63,7 @@ class Reminders(Stream[Reminder]):
         silent = rng.random(self.size) < 1 / SILENT
         texts = ["" if mute else text for mute, text in zip(silent, told.texts, strict=True)]
         rows = cut_rows(self.tokenizer, texts, self.longest)
-        ids, order = in_groups(rows, self.tokenizer.pad, GROUPS)
+        ids, order = in_groups(rows, self.tokenizer.pad)
         nobody = torch.from_numpy(silent)
         first, second = (torch.where(nobody, NONE, row) for row in told[1:3])
         ends = torch.tensor(

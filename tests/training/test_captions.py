@@ -49,6 +49,21 @@ def test_a_tenth_of_the_names_is_kept_out_of_every_stage(captions: Captions) -> 
     assert kept and not kept & set(captions.every_name())
 
 
+def test_a_name_that_is_kept_out_is_no_keyword_either() -> None:
+    emoji = tiny_emoji(26)
+    lang, e = next(
+        (lang, e)
+        for lang, table in emoji.names.items()
+        for e in table
+        if is_kept_out(lang, e) and e not in emoji.holdout
+    )
+    other = next(one for one in emoji.emoji if one not in (*emoji.holdout, e))
+    told = {**emoji.keywords, lang: {other: [emoji.names[lang][e].title(), "sweet", "shiny"]}}
+    words = Captions(replace(emoji, keywords=told)).every_keyword()
+    assert {"sweet", "shiny"} <= set(words)
+    assert emoji.names[lang][e].casefold() not in {word.casefold() for word in words}
+
+
 def test_a_name_points_at_its_drawing(captions: Captions) -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):

@@ -102,6 +102,11 @@ class Captions:
         """All names that training reads."""
         return [name for lang in self.languages for name in self.names[lang].values()]
 
+    def every_keyword(self) -> list[str]:
+        """All keywords that training reads; none is a name that is kept out."""
+        told = (words for found in self.keywords.values() for _, words in found)
+        return [word for words in told for word in words if word.casefold() not in self.hidden]
+
     def names_by_emoji(self) -> dict[str, dict[str, str]]:
         """The same names by language and emoji."""
         emoji = self.motifs.emoji

@@ -136,7 +136,8 @@ def put(layer: nn.Linear, weight: Tensor, bias: Tensor | None = None) -> None:
 
 class Recall(nn.Module):
     """The way from a text's tokens and embedding to the answer, through a prior that began as an
-    echo: here if `anew`, else in the run before.
+    echo: here if `anew`, else in the run before. The first block stays as it begins: it would come
+    to add so much to all tokens alike that half precision loses what tells them apart.
     """
 
     def __init__(self, prior: Prior, *, anew: bool = True) -> None:
@@ -145,7 +146,7 @@ class Recall(nn.Module):
         if anew:
             begin_as_echo(prior)
         prior.requires_grad_(False)
-        for block in prior.blocks:
+        for block in prior.blocks[1:]:
             block.norm2.requires_grad_(True)
             block.mlp.requires_grad_(True)
         prior.blocks[1].attn.requires_grad_(True)

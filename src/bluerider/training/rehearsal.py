@@ -23,6 +23,7 @@ from bluerider.training.stream import Stream
 MARKED = 300.0  # how far, before the softmax, what is beside the tokens stays behind them
 LEAST = 0.1  # of what is about 1
 RIDGE = 0.01  # of a token's mean variance
+TURNED = 10.0  # how much more than any other direction counts the one that was turned away along
 
 
 class Kept(NamedTuple):
@@ -100,9 +101,8 @@ def attune(recall: Recall, kept: Kept, beside: Tensor) -> None:
     to token has deviation 1, and let the query look at nothing but tokens, whatever stands `beside`
     (B, 4, width) those of the first B texts; what it reads of them stays what it is.
 
-    The tokens' mark and what the first block adds to every token alike are a hundred times as large
-    as what tells the tokens apart: on that, a layer would learn almost nothing, and their mark is
-    lost in it.
+    The tokens' mark, and whatever the first block adds to every token alike, is larger than what
+    tells the tokens apart: on that, a layer would learn slowly, and the mark may be lost in it.
     """
     block = recall.prior.blocks[1]
     norm, attn = block.norm1, block.attn
@@ -140,6 +140,19 @@ def turn_away(attn: Attention, query: Tensor, found: Tensor, beside: Tensor) -> 
     far = far.clamp(min=LEAST) * heeds.clamp(min=LEAST)
     strength = (ahead / far).amax(dim=(0, 2))  # (heads,)
     attn.k.weight.add_(torch.outer((toward * strength[:, None]).flatten(), away))
+
+
+@torch.no_grad()
+def turn_back(attn: Attention) -> None:
+    """Take from the keys what `turn_away` gave them, the one direction that outweighs all others:
+    while text tower and prior learn, tokens move along it too, and the query would look now at one
+    of them alone and now at another.
+    """
+    weight = attn.k.weight
+    left, sizes, right = torch.linalg.svd(weight, full_matrices=False)
+    while len(sizes) > 1 and sizes[0] > TURNED * sizes[1]:
+        weight.sub_(sizes[0] * torch.outer(left[:, 0], right[0]))
+        left, sizes, right = left[:, 1:], sizes[1:], right[1:]
 
 
 def steady(x: Tensor) -> Tensor:

@@ -24,19 +24,19 @@ from bluerider.training.workshop import Workshop
 
 MEASURED = 8192  # texts whose embeddings give the prior's statistics
 TUNED = 12288  # texts that tell how much tokens differ, and how much what is beside them
+NAMED = 2  # times names count beside keywords, in what the tokenizer is trained on
 OFTEN = 20  # times the words of scenes count, in which hundreds of names are told
 FLAT = 1e-4  # deviation of a number that never changes
 
 
 def make_tokenizer(shop: Workshop, say: Say) -> None:
-    """Train the tokenizer on the names in all languages and the English keywords."""
+    """Train the tokenizer on names and keywords in all languages, and on the words of scenes."""
     from bluerider.training.tokenizer import train_tokenizer
 
     emoji, settings = shop.emoji, shop.recipe.stages["tokenizer"]
-    seen = set(emoji.emoji) - set(emoji.holdout)
-    texts = Captions(emoji).every_name()
+    captions = Captions(emoji)
+    texts = captions.every_name() * NAMED + captions.every_keyword()
     texts += [text for lang in languages() for text in said(lang)] * OFTEN
-    texts += [word for e, words in emoji.keywords["en"].items() if e in seen for word in words]
     vocab = shop.recipe.nets["text"].vocab
     tokenizer = train_tokenizer(texts, vocab=vocab, alphabet=settings["alphabet"])
     folder = shop.out / "tokenizer"
@@ -141,6 +141,7 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Texts in many languages and what they mean."""
     from bluerider.training.recall import Recall, RecallStage
+    from bluerider.training.rehearsal import turn_back
     from bluerider.training.reminders import Reminders
 
     extra, settings = shop.recipe.stages["recall"], shop.recipe.settings("recall")
@@ -149,6 +150,8 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     anew = shop.init is None
     text = shop.trained("text", "prior") if anew else shop.fresh("text")
     prior = shop.trained("prior", "prior") if anew else shop.fresh("prior")
+    if not anew:
+        turn_back(prior.blocks[1].attn)
     recall = Recall(prior.train(), anew=anew)
     captions = Captions(shop.emoji, extra["told"], extra["keywords"])
     told = glosses(shop, captions)
@@ -176,6 +179,7 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
         bystanders,
         keep,
         settle,
+        turn_back,
     )
     from bluerider.training.reminders import Reminders
 
@@ -200,6 +204,8 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     ears = Ears(text, recall, shop.tokenizer.pad)
     dtype = getattr(torch, settings.precision)
     levels = shop.schedule("prior_schedule").length
+    if shop.init is not None:
+        turn_back(prior.blocks[1].attn)
     settle(ears)
     beside = bystanders(ears, reminders, TUNED, levels)
     attune(recall, keep(ears, reminders, shop.appearance, TUNED, dtype), beside)

@@ -21,6 +21,7 @@ from bluerider.evaluate.dreambench import (
     real_row,
 )
 from bluerider.request import Result
+from bluerider.weights.load import open_model
 
 TEXT = """Classes
 
@@ -146,7 +147,8 @@ def towers(tmp_path_factory) -> tuple[Path, Path]:
     ViTModel(
         ViTConfig(**small, image_size=32, patch_size=8), add_pooling_layer=False
     ).save_pretrained(place / "dino")
-    text = {**small, "vocab_size": 8192, "max_position_embeddings": 48, "projection_dim": 8}
+    vocab = open_model("murnau").config("text").vocab
+    text = {**small, "vocab_size": vocab, "max_position_embeddings": 48, "projection_dim": 8}
     text |= {"bos_token_id": 1, "eos_token_id": 3, "pad_token_id": 0}
     vision = {**small, "image_size": 32, "patch_size": 8, "projection_dim": 8}
     CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)).save_pretrained(

@@ -17,7 +17,7 @@ from bluerider.training.recall import (
     looked,
     loud_of,
 )
-from bluerider.training.rehearsal import Kept, attune, settle, steady, turn_away, turn_back
+from bluerider.training.rehearsal import Kept, attune, settle, steady, turn_away
 from bluerider.training.reminders import Reminder, last_token
 from bluerider.training.tokenizer import train_tokenizer
 from bluerider.weights.load import open_model
@@ -158,26 +158,6 @@ def test_what_is_turned_away_already_is_left_as_it_is() -> None:
         before = attn.k.weight.clone()
         turn_away(attn, norm(heard.held), heard.found, others)
     torch.testing.assert_close(attn.k.weight, before, atol=1e-3, rtol=1e-3)
-
-
-def test_what_was_turned_away_is_turned_back_and_reads_the_same() -> None:
-    net, told = prior(), read(512)
-    recall, attn = lost(net), net.blocks[1].attn
-    with torch.no_grad():
-        attn.k.weight.normal_(std=0.05)
-        attuned(net, recall, told)
-        before, size = recall(*told).answer, torch.linalg.matrix_norm(attn.k.weight, 2)
-        turn_back(attn)
-        after = recall(*told).answer
-    assert torch.linalg.matrix_norm(attn.k.weight, 2) < 0.1 * size
-    assert (after - before).norm() < 0.1 * before.norm()
-
-
-def test_keys_that_were_not_turned_away_stay() -> None:
-    attn = prior().blocks[1].attn
-    before = attn.k.weight.clone()
-    turn_back(attn)
-    assert torch.equal(attn.k.weight, before)
 
 
 def test_what_is_stored_answers_as_the_way_that_is_trained() -> None:

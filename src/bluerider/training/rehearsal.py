@@ -23,7 +23,6 @@ from bluerider.training.stream import Stream
 MARKED = 300.0  # how far, before the softmax, what is beside the tokens stays behind them
 LEAST = 0.1  # of what is about 1
 RIDGE = 0.01  # of a token's mean variance
-TURNED = 10.0  # how much more than any other direction counts the one that was turned away along
 
 
 class Kept(NamedTuple):
@@ -140,19 +139,6 @@ def turn_away(attn: Attention, query: Tensor, found: Tensor, beside: Tensor) -> 
     far = far.clamp(min=LEAST) * heeds.clamp(min=LEAST)
     strength = (ahead / far).amax(dim=(0, 2))  # (heads,)
     attn.k.weight.add_(torch.outer((toward * strength[:, None]).flatten(), away))
-
-
-@torch.no_grad()
-def turn_back(attn: Attention) -> None:
-    """Take from the keys what `turn_away` gave them, the one direction that outweighs all others:
-    while text tower and prior learn, tokens move along it too, and the query would look now at one
-    of them alone and now at another.
-    """
-    weight = attn.k.weight
-    left, sizes, right = torch.linalg.svd(weight, full_matrices=False)
-    while len(sizes) > 1 and sizes[0] > TURNED * sizes[1]:
-        weight.sub_(sizes[0] * torch.outer(left[:, 0], right[0]))
-        left, sizes, right = left[:, 1:], sizes[1:], right[1:]
 
 
 def steady(x: Tensor) -> Tensor:

@@ -141,7 +141,6 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Texts in many languages and what they mean."""
     from bluerider.training.recall import Recall, RecallStage
-    from bluerider.training.rehearsal import turn_back
     from bluerider.training.reminders import Reminders
 
     extra, settings = shop.recipe.stages["recall"], shop.recipe.settings("recall")
@@ -150,8 +149,6 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     anew = shop.init is None
     text = shop.trained("text", "prior") if anew else shop.fresh("text")
     prior = shop.trained("prior", "prior") if anew else shop.fresh("prior")
-    if not anew:
-        turn_back(prior.blocks[1].attn)
     recall = Recall(prior.train(), anew=anew)
     captions = Captions(shop.emoji, extra["told"], extra["keywords"])
     told = glosses(shop, captions)
@@ -179,7 +176,6 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
         bystanders,
         keep,
         settle,
-        turn_back,
     )
     from bluerider.training.reminders import Reminders
 
@@ -204,8 +200,6 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     ears = Ears(text, recall, shop.tokenizer.pad)
     dtype = getattr(torch, settings.precision)
     levels = shop.schedule("prior_schedule").length
-    if shop.init is not None:
-        turn_back(prior.blocks[1].attn)
     settle(ears)
     beside = bystanders(ears, reminders, TUNED, levels)
     attune(recall, keep(ears, reminders, shop.appearance, TUNED, dtype), beside)

@@ -19,7 +19,7 @@ from bluerider.weights.store import write_whole
 
 KNOWN = "known.safetensors"
 AT_ONCE = 4096  # texts
-AWAY = 0.13  # of familiarity, for a squared distance of 1; answers to known names are < 1 away
+AWAY = 0.13  # of familiarity, for a squared distance of 1; most known names are < 1 away
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -190,7 +190,9 @@ class Cut(Stream[Any]):
         return self.stream.draw(rng)
 
 
-@pytest.mark.parametrize("stage", ["autoencoder", "clip", "prior", "recall", "rehearse", "decoder"])
+@pytest.mark.parametrize(
+    "stage", ["autoencoder", "clip", "prior", "words", "recall", "rehearse", "decoder"]
+)
 def test_a_run_that_was_cut_ends_in_the_same_bits(
     trained: Workshop, tmp_path: Path, stage: str
 ) -> None:

@@ -9,7 +9,7 @@ from bluerider.training.workshop import Workshop
 TINY = """
 name: tiny
 nets:
-  text: {vocab: 320, width: 32, layers: 1, heads: 2, mlp: 64, tokens: 16, embed_dim: 32,
+  text: {vocab: 320, width: 32, layers: 2, heads: 2, mlp: 64, tokens: 16, embed_dim: 32,
          activation: gelu, bos: 1, eos: 3, pad: 0}
   image: {size: 32, patch: 8, width: 32, layers: 1, heads: 2, mlp: 64, embed_dim: 32,
           activation: gelu}
@@ -27,6 +27,7 @@ stages:
   clip: {steps: 2, batch: 6, rate: 1.0e-3, longest: 16, told: 0.5, keywords: 0.2, pictures: 3,
          scenes: 0.5, blends: 2}
   prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5, keywords: 0.2}
+  words: {steps: 2, batch: 6, rate: 1.0e-3, keywords: 0.2, glossed: 0.3, longest: 16}
   recall: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, glosses: 20, glossed: 0.3,
            longest: 16}
   rehearse: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, glossed: 0.3, texts: 300}

@@ -9,7 +9,17 @@ from bluerider.cli.data import check_folder
 from bluerider.request import check_choice
 
 ALONE = ("image", "text", "autoencoder", "prior")  # networks that can be exported by themselves
-STAGES = ("tokenizer", "autoencoder", "clip", "prior", "recall", "rehearse", "decoder", "export")
+STAGES = (
+    "tokenizer",
+    "autoencoder",
+    "clip",
+    "prior",
+    "words",
+    "recall",
+    "rehearse",
+    "decoder",
+    "export",
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 

@@ -16,6 +16,7 @@ from bluerider.training.pictures import Sights
 from bluerider.training.stage import Settings, Stage, half
 from bluerider.training.stream import Stream
 
+SMALL = 0.02  # deviation of positions and tokens, at first
 CODE, SCENE = 0.05, 2.0  # weights of the squared errors of codes and of traits
 SECOND = 3.0  # weight of the choice of a second thing, which few texts have
 
@@ -47,10 +48,12 @@ class Towers(nn.Module):
         return seen, words
 
 
-def start_small(text: TextTower, vision: VisionTower) -> None:
+def start_small(*towers: TextTower | VisionTower) -> None:
     """Positions and tokens begin small (as CLIP's do), so that they do not drown the patches."""
-    for table in (text.embed, text.positions, vision.positions):
-        nn.init.normal_(table.weight, std=0.02)
+    for tower in towers:
+        nn.init.normal_(tower.positions.weight, std=SMALL)
+        if isinstance(tower, TextTower):
+            nn.init.normal_(tower.embed.weight, std=SMALL)
 
 
 def chosen(

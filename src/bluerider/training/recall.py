@@ -193,6 +193,11 @@ class Recall(nn.Module):
         return restored
 
 
+def reader(width: int, meaning: int) -> nn.Sequential:
+    """What reads meanings from states (B, width) before a text tower's last layer."""
+    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, meaning))
+
+
 class Memory(nn.Module):
     """Text tower and recall as one module, what reads meanings before the tower's last layer, and
     how sharply the text chooses among the drawings, by their looks and by their meanings.
@@ -201,9 +206,7 @@ class Memory(nn.Module):
     def __init__(self, text: TextTower, recall: Recall, pad: int, width: int) -> None:
         super().__init__()
         self.text, self.recall, self.pad = text, recall, pad
-        self.meaning = nn.Sequential(
-            nn.LayerNorm(text.config.width), nn.Linear(text.config.width, width)
-        )
+        self.meaning = reader(text.config.width, width)
         self.sharpness = nn.Parameter(torch.tensor(SHARPNESS).log())
         self.decided = nn.Parameter(torch.tensor(DECIDED).log())
 

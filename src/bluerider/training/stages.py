@@ -1,4 +1,4 @@
-"""The seven stages that make a model of Kandinsky 2.2's kind, and the export of what they leave."""
+"""The eight stages that make a model of Kandinsky 2.2's kind, and the export of what they leave."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -138,6 +138,34 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     )
 
 
+def prepare_words(shop: Workshop) -> tuple[Stage, Stream[Any]]:
+    """Names, keywords and glosses, and what they mean."""
+    from bluerider.training.clip import start_small
+    from bluerider.training.reminders import Reminders
+    from bluerider.training.words import WordsStage
+
+    extra, settings = shop.recipe.stages["words"], shop.recipe.settings("words")
+    if (layers := shop.recipe.nets["text"].layers) < 2:
+        raise InputError(f"text: layers: got {layers}; stage words needs 2 or more")
+    captions = Captions(shop.emoji, keywords=extra["keywords"])
+    told = glosses(shop, captions)
+    text = shop.fresh("text")
+    if shop.init is None:
+        start_small(text)
+    stage = WordsStage(
+        text.train(), shop.appearance, settings, pad=shop.tokenizer.pad, meanings=told.meanings
+    )
+    return stage, Reminders(
+        captions,
+        told,
+        shop.tokenizer,
+        glossed=extra["glossed"],
+        batch=settings.batch,
+        longest=extra["longest"],
+        seed=settings.seed,
+    )
+
+
 def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Texts in many languages and what they mean."""
     from bluerider.training.recall import Recall, RecallStage
@@ -147,13 +175,15 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     if (layers := shop.recipe.nets["prior"].layers) < 2:
         raise InputError(f"prior: layers: got {layers}; stage recall needs 2 or more")
     anew = shop.init is None
-    text = shop.trained("text", "prior") if anew else shop.fresh("text")
+    text = shop.trained("text", "words") if anew else shop.fresh("text")
     prior = shop.trained("prior", "prior") if anew else shop.fresh("prior")
     recall = Recall(prior.train(), anew=anew)
     captions = Captions(shop.emoji, extra["told"], extra["keywords"])
     told = glosses(shop, captions)
     pad, meanings = shop.tokenizer.pad, told.meanings
     stage = RecallStage(text.train(), recall, shop.appearance, settings, pad=pad, meanings=meanings)
+    if anew:
+        stage.net.meaning.load_state_dict(shop.left("words", "meaning"))
     return stage, Reminders(
         captions,
         told,
@@ -213,6 +243,7 @@ PREPARE: dict[str, Callable[[Workshop], tuple[Stage, Stream[Any]]]] = {
     "autoencoder": prepare_autoencoder,
     "clip": prepare_clip,
     "prior": prepare_prior,
+    "words": prepare_words,
     "recall": prepare_recall,
     "rehearse": prepare_rehearse,
     "decoder": prepare_decoder,

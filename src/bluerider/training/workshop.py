@@ -96,10 +96,13 @@ class Workshop:
     def trained(self, name: str, stage: str | None = None) -> Any:
         """A network as its stage (or an earlier one that held it) left it."""
         made, module = MAKES[name]
-        state = load_file(self.need(stage or made) / "net.safetensors")
         net = KINDS[name](self.recipe.nets[name])
-        net.load_state_dict(inside(state, module))
+        net.load_state_dict(self.left(stage or made, module))
         return net.eval()
+
+    def left(self, stage: str, module: str) -> dict[str, Tensor]:
+        """A module's weights as a stage left them."""
+        return inside(load_file(self.need(stage) / "net.safetensors"), module)
 
     def schedule(self, name: str) -> Schedule:
         """Noise levels of `schedule` or `prior_schedule`."""

@@ -139,7 +139,9 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
 
 def prepare_words(shop: Workshop) -> tuple[Stage, Stream[Any]]:
-    """Names, keywords and glosses, and what they mean."""
+    """Names, keywords and glosses, and what they mean. With --init the tower's table and layers go
+    on; its attention begins anew.
+    """
     from bluerider.training.clip import start_small
     from bluerider.training.reminders import Reminders
     from bluerider.training.words import WordsStage

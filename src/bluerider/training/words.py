@@ -1,6 +1,6 @@
 """Stage `words`: the text tower learns what words mean before it learns what their order says.
 
-Read as a bag of pieces, a text costs a hundredth of what the whole tower costs, and a bag cannot
+Read as a bag of pieces, a text costs a tenth of what it costs in stage `recall`, and a bag cannot
 learn a name by heart as a whole: it has to learn the words, which then tell names that were never
 read (fastText, Joulin et al. 2016). The bag is made of the tower's own layers and says exactly
 what the tower says where nothing but the first layer's attention looks at tokens, and at all of

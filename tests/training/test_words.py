@@ -76,6 +76,15 @@ def test_recall_begins_where_the_words_ended(trained: Workshop) -> None:
     )
 
 
+def test_a_batch_of_nothing_but_pairs_teaches_nothing(trained: Workshop) -> None:
+    stage, stream = PREPARE["words"](trained)
+    batch = stream.batch(0)
+    stage.log_dict = lambda *_: None  # type: ignore[method-assign, assignment]
+    assert stage.training_step(batch, 0).isfinite() and stage.training_step(batch, 0) > 0
+    pairs = batch._replace(second=torch.zeros_like(batch.first))
+    assert stage.training_step(pairs, 0) == 0
+
+
 def test_a_tower_of_one_layer_is_refused(trained: Workshop) -> None:
     shallow = replace(trained.recipe.nets["text"], layers=1)
     recipe = replace(trained.recipe, nets=trained.recipe.nets | {"text": shallow})

@@ -27,7 +27,7 @@ stages:
   clip: {steps: 2, batch: 6, rate: 1.0e-3, longest: 16, told: 0.5, keywords: 0.2, pictures: 3,
          scenes: 0.5, blends: 2}
   prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5, keywords: 0.2}
-  words: {steps: 2, batch: 6, rate: 1.0e-3, keywords: 0.2, glossed: 0.3, longest: 16}
+  words: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.3, keywords: 0.2, glossed: 0.3, longest: 16}
   recall: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, glosses: 20, glossed: 0.3,
            longest: 16}
   rehearse: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, glossed: 0.3, texts: 300}

@@ -139,8 +139,8 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
 
 def prepare_words(shop: Workshop) -> tuple[Stage, Stream[Any]]:
-    """Names, keywords and glosses, and what they mean. With --init the tower's table and layers go
-    on; its attention begins anew.
+    """Names, keywords, glosses and scenes, and what they mean. With --init the tower's table and
+    layers go on; its attention begins anew.
     """
     from bluerider.training.clip import start_small
     from bluerider.training.reminders import Reminders
@@ -149,7 +149,7 @@ def prepare_words(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     extra, settings = shop.recipe.stages["words"], shop.recipe.settings("words")
     if (layers := shop.recipe.nets["text"].layers) < 2:
         raise InputError(f"text: layers: got {layers}; stage words needs 2 or more")
-    captions = Captions(shop.emoji, keywords=extra["keywords"])
+    captions = Captions(shop.emoji, extra["told"], extra["keywords"])
     told = glosses(shop, captions)
     text = shop.fresh("text")
     if shop.init is None:

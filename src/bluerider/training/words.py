@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bluerider.nets.clip import TextTower
-from bluerider.training.appearance import NONE, Appearance
+from bluerider.training.appearance import NONE, TRAITS, Appearance
 from bluerider.training.clip import chosen
-from bluerider.training.recall import DECIDED, SHARPNESS, missed, reader
+from bluerider.training.recall import DECIDED, SHARPNESS, TRAIT, missed, reader
 from bluerider.training.reminders import Reminder
 from bluerider.training.stage import Settings, Stage, half
 
@@ -86,8 +86,9 @@ class Bag(nn.Module):
 
 
 class WordsStage(Stage):
-    """Texts about one thing each choose it among all drawings, by what they are about and by what
-    they look like.
+    """Texts about one thing choose it among all drawings, by what they are about and by what they
+    look like; of scenes with one or two, the traits are told as well. Which of two is which, a bag
+    cannot know.
     """
 
     def __init__(
@@ -108,17 +109,22 @@ class WordsStage(Stage):
     def training_step(self, batch: Reminder, index: int) -> Tensor:
         read = half(self.net, self.dtype_, *batch.ids)
         told = batch.first != NONE
-        rows, nobody = batch.first[told], torch.full_like(batch.first[told], NONE)
-        embedding, meaning = read.embedding.float()[told], read.meaning.float()[told]
+        alone = told & (batch.second == NONE)
+        if not alone.any():
+            return (read.embedding.sum() + read.meaning.sum()) * 0
+        rows, nobody = batch.first[alone], batch.second[alone]
+        embedding, meaning = read.embedding.float(), read.meaning.float()[alone]
         sharpness = self.net.sharpness.exp().clamp(max=50.0)
-        find, right = chosen(self.appearance, embedding, rows, nobody, sharpness)
-        wanted = self.appearance.embed(rows, nobody, batch.traits[told])
-        code, traits = missed(embedding, wanted)
+        find, right = chosen(self.appearance, embedding[alone], rows, nobody, sharpness)
+        wanted = self.appearance.embed(rows, nobody, batch.traits[alone])
+        code, _ = missed(embedding[alone], wanted)
+        traits = (embedding[told, -TRAITS:] - batch.traits[told]).square().sum(dim=1).mean()
         decided = self.net.decided.exp().clamp(max=300.0)
         likely = decided * F.normalize(meaning, dim=1) @ self.meanings.T
-        far = (meaning - batch.aims[told]).square().sum(dim=1)
+        far = (meaning - batch.aims[alone]).square().sum(dim=1)
         about = F.cross_entropy(likely, rows)
-        weight = torch.where(batch.sure[told], SURE, UNSURE)
+        weight = torch.where(batch.sure[alone], SURE, UNSURE)
         apt = (likely.argmax(dim=1) == rows).float().mean()
-        self.log_dict({"code": code.detach(), "right": right.float().mean(), "apt": apt})
-        return find + CODE * (code + traits) + about + (weight * far).mean()
+        self.log_dict({"code": code.detach(), "traits": traits.detach()})
+        self.log_dict({"right": right.float().mean(), "apt": apt})
+        return find + CODE * code + TRAIT * traits + about + (weight * far).mean()

@@ -138,9 +138,8 @@ def test_a_stage_tells_how_long_glosses_will_take(trained: Workshop, tmp_path: P
     said: list[str] = []
     fresh = workshop(trained.recipe, trained.emoji, tmp_path)
     fresh.say = said.append
-    for stage in ("tokenizer", "prior"):
-        (tmp_path / stage).symlink_to(trained.out / stage)
-    PREPARE["recall"](fresh)
+    (tmp_path / "tokenizer").symlink_to(trained.out / "tokenizer")
+    PREPARE["words"](fresh)
     assert said[-1].startswith("language 2/2: ru") and said[-1].endswith("0.0 min left")
 
 

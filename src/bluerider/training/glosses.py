@@ -192,7 +192,7 @@ class Glosses(NamedTuple):
 
 def glosses(shop: Workshop, captions: Captions) -> Glosses:
     """As many a language as stage `recall` has; made in a quarter of an hour, and kept in the run
-    folder, for stage `rehearse` too.
+    folder for every stage that reads them.
     """
     count = shop.recipe.stages["recall"]["glosses"]
     file = shop.out / "recall" / f"glosses-{count}.safetensors"

@@ -14,8 +14,9 @@ from bluerider.scenes.wording import languages, said
 from bluerider.training.asides import asides_read
 from bluerider.training.captions import Captions
 from bluerider.training.exhibits import exhibits
-from bluerider.training.glosses import glosses
+from bluerider.training.glosses import Glosses, glosses
 from bluerider.training.pictures import Crops, Sights, framed, rgba
+from bluerider.training.reminders import Reminders
 from bluerider.training.renditions import renditions
 from bluerider.training.run import Say, train
 from bluerider.training.stage import Stage
@@ -138,12 +139,25 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     )
 
 
+def reminders(shop: Workshop, stage: str, captions: Captions, told: Glosses) -> Reminders:
+    """What a stage reads, by its settings."""
+    extra, settings = shop.recipe.stages[stage], shop.recipe.settings(stage)
+    return Reminders(
+        captions,
+        told,
+        shop.tokenizer,
+        glossed=extra["glossed"],
+        batch=settings.batch,
+        longest=extra["longest"],
+        seed=settings.seed,
+    )
+
+
 def prepare_words(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Names, keywords, glosses and scenes, and what they mean. With --init the tower's table and
     layers go on; its attention begins anew.
     """
     from bluerider.training.clip import start_small
-    from bluerider.training.reminders import Reminders
     from bluerider.training.words import WordsStage
 
     extra, settings = shop.recipe.stages["words"], shop.recipe.settings("words")
@@ -157,21 +171,12 @@ def prepare_words(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     stage = WordsStage(
         text.train(), shop.appearance, settings, pad=shop.tokenizer.pad, meanings=told.meanings
     )
-    return stage, Reminders(
-        captions,
-        told,
-        shop.tokenizer,
-        glossed=extra["glossed"],
-        batch=settings.batch,
-        longest=extra["longest"],
-        seed=settings.seed,
-    )
+    return stage, reminders(shop, "words", captions, told)
 
 
 def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Texts in many languages and what they mean."""
     from bluerider.training.recall import Recall, RecallStage
-    from bluerider.training.reminders import Reminders
 
     extra, settings = shop.recipe.stages["recall"], shop.recipe.settings("recall")
     if (layers := shop.recipe.nets["prior"].layers) < 2:
@@ -186,15 +191,7 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     stage = RecallStage(text.train(), recall, shop.appearance, settings, pad=pad, meanings=meanings)
     if anew:
         stage.net.meaning.load_state_dict(shop.left("words", "meaning"))
-    return stage, Reminders(
-        captions,
-        told,
-        shop.tokenizer,
-        glossed=extra["glossed"],
-        batch=settings.batch,
-        longest=extra["longest"],
-        seed=settings.seed,
-    )
+    return stage, reminders(shop, "recall", captions, told)
 
 
 def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
@@ -209,7 +206,6 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
         keep,
         settle,
     )
-    from bluerider.training.reminders import Reminders
 
     extra, settings = shop.recipe.stages["rehearse"], shop.recipe.settings("rehearse")
     text, prior = (
@@ -220,7 +216,7 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     longest = shop.recipe.stages["recall"]["longest"]
     captions = Captions(shop.emoji, extra["told"], extra["keywords"])
     told = glosses(shop, captions)
-    reminders = Reminders(
+    texts = Reminders(
         captions,
         told,
         shop.tokenizer,
@@ -233,10 +229,10 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     dtype = getattr(torch, settings.precision)
     levels = shop.schedule("prior_schedule").length
     settle(ears)
-    beside = bystanders(ears, reminders, TUNED, levels)
-    attune(recall, keep(ears, reminders, shop.appearance, TUNED, dtype), beside)
+    beside = bystanders(ears, texts, TUNED, levels)
+    attune(recall, keep(ears, texts, shop.appearance, TUNED, dtype), beside)
     settle(ears)
-    kept = keep(ears, reminders, shop.appearance, extra["texts"], dtype)
+    kept = keep(ears, texts, shop.appearance, extra["texts"], dtype)
     stage = RehearseStage(recall.train(), settings)
     return stage, Rehearsals(kept, batch=settings.batch, seed=settings.seed)
 

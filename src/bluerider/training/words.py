@@ -125,6 +125,6 @@ class WordsStage(Stage):
         about = F.cross_entropy(likely, rows)
         weight = torch.where(batch.sure[alone], SURE, UNSURE)
         apt = (likely.argmax(dim=1) == rows).float().mean()
-        self.log_dict({"code": code.detach(), "traits": traits.detach()})
-        self.log_dict({"right": right.float().mean(), "apt": apt})
+        told_right = {"right": right.float().mean(), "apt": apt}
+        self.log_dict({"code": code.detach(), "traits": traits.detach(), **told_right})
         return find + CODE * code + TRAIT * traits + about + (weight * far).mean()

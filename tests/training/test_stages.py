@@ -43,9 +43,8 @@ def test_an_export_keeps_what_was_read_and_tells_nothing_before_it_is_measured(
 def test_a_tower_trained_apart_is_exported_alone(
     recipe: Recipe, emoji: EmojiSet, tmp_path: Path
 ) -> None:
-    apart = workshop(recipe.changed("clip", ["seed=1"]), emoji, tmp_path / "run")
-    for stage in ("tokenizer", "clip"):
-        stages.run_stage(apart, stage, lambda text: None)
+    apart = workshop(recipe.changed("image", ["seed=1"]), emoji, tmp_path / "run")
+    stages.run_stage(apart, "image", lambda text: None)
     export_net(apart, "image", tmp_path / "apart")
     encode = Encoder(tmp_path / "apart")
     ours = apart.trained("image").state_dict()
@@ -55,7 +54,7 @@ def test_a_tower_trained_apart_is_exported_alone(
 
 def test_a_finished_stage_is_not_run_again(trained: Workshop) -> None:
     said: list[str] = []
-    stages.run_stage(trained, "prior", said.append)
+    stages.run_stage(trained, "recall", said.append)
     assert "is finished" in said[0]
 
 
@@ -107,20 +106,6 @@ def test_what_was_read_is_kept(trained: Workshop) -> None:
     torch.testing.assert_close(answer, whole, atol=0.05, rtol=0.05)
 
 
-def test_the_image_tower_rests_where_a_batch_shows_no_pictures(
-    trained: Workshop, tmp_path: Path
-) -> None:
-    export(trained, tmp_path / "model", torch.float32)
-    again = workshop(trained.recipe.changed("clip", ["pictures=0"]), trained.emoji, tmp_path)
-    again.init = tmp_path / "model"
-    (tmp_path / "tokenizer").symlink_to(trained.out / "tokenizer")
-    stages.run_stage(again, "clip", lambda text: None)
-    for name, rests in (("image", True), ("text", False)):
-        ours = again.trained(name, "clip").state_dict()
-        theirs = trained.trained(name).state_dict()
-        assert all(torch.equal(ours[key], theirs[key]) for key in theirs) == rests
-
-
 def test_a_still_encoder_keeps_what_latents_mean(trained: Workshop, tmp_path: Path) -> None:
     export(trained, tmp_path / "model", torch.float32)
     changes = ["still=1", "average=0"]
@@ -148,8 +133,21 @@ def test_recall_needs_two_layers_of_the_prior(trained: Workshop, tmp_path: Path)
 
 
 def test_a_stage_asks_for_the_one_before(recipe: Recipe, emoji: EmojiSet, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="stage clip is not finished"):
-        stages.run_stage(workshop(recipe, emoji, tmp_path), "prior", lambda text: None)
+    with pytest.raises(InputError, match="stage words is not finished"):
+        stages.run_stage(workshop(recipe, emoji, tmp_path), "recall", lambda text: None)
+
+
+def test_recall_answers_about_what_embeddings_are_on_average(trained: Workshop) -> None:
+    prior = trained.trained("prior", "recall")
+    codes = trained.appearance.codes
+    assert prior.mean[0, : codes.shape[1]].norm() < codes.norm(dim=1).mean()
+    assert prior.std.gt(0).all() and not prior.std.eq(1).all()
+
+
+def test_a_batch_of_pictures_holds_blends_and_one_that_is_none(trained: Workshop) -> None:
+    again = workshop(trained.recipe.changed("image", ["batch=3"]), trained.emoji, trained.out)
+    with pytest.raises(InputError, match="batch: got 3; stage image needs 4 or more"):
+        PREPARE["image"](again)
 
 
 def test_held_out_drawings_are_seen_in_no_stage(emoji: EmojiSet) -> None:
@@ -159,7 +157,7 @@ def test_held_out_drawings_are_seen_in_no_stage(emoji: EmojiSet) -> None:
 @pytest.mark.parametrize("change", ["stepz=3", "steps", "steps=many", "precision=int8"])
 def test_a_wrong_change_is_refused(recipe: Recipe, change: str) -> None:
     with pytest.raises(InputError):
-        recipe.changed("prior", [change])
+        recipe.changed("recall", [change])
 
 
 def test_the_shipped_recipe_fits_the_budget() -> None:
@@ -172,7 +170,7 @@ def test_the_shipped_recipe_fits_the_budget() -> None:
 
 
 def test_the_log_tells_the_loss(trained: Workshop) -> None:
-    assert (trained.out / "prior" / "log").is_dir()
+    assert (trained.out / "recall" / "log").is_dir()
 
 
 class Cut(Stream[Any]):
@@ -191,7 +189,7 @@ class Cut(Stream[Any]):
 
 
 @pytest.mark.parametrize(
-    "stage", ["autoencoder", "clip", "prior", "words", "recall", "rehearse", "decoder"]
+    "stage", ["autoencoder", "image", "words", "recall", "rehearse", "decoder"]
 )
 def test_a_run_that_was_cut_ends_in_the_same_bits(
     trained: Workshop, tmp_path: Path, stage: str
@@ -215,8 +213,8 @@ def test_a_run_that_was_cut_ends_in_the_same_bits(
 
 
 def test_a_run_that_was_moved_keeps_one_checkpoint(trained: Workshop, tmp_path: Path) -> None:
-    recipe = trained.recipe.changed("prior", ["steps=9"])
-    net, stream = PREPARE["prior"](workshop(recipe, trained.emoji, trained.out))
+    recipe = trained.recipe.changed("image", ["steps=9"])
+    net, stream = PREPARE["image"](workshop(recipe, trained.emoji, trained.out))
 
     def run(folder: Path, cut: int) -> None:
         with pytest.raises(RuntimeError, match="cut"):
@@ -228,14 +226,6 @@ def test_a_run_that_was_moved_keeps_one_checkpoint(trained: Workshop, tmp_path: 
     assert [file.name for file in (tmp_path / "moved").glob("*.ckpt")] == ["last.ckpt"]
     kept = torch.load(tmp_path / "moved" / "last.ckpt", weights_only=False)
     assert kept["global_step"] == 4
-
-
-def test_a_batch_without_words_leaves_the_prior_finite(trained: Workshop, tmp_path: Path) -> None:
-    recipe = trained.recipe.changed("prior", ["steps=3", "drop=1.0"])
-    shop = workshop(recipe, trained.emoji, trained.out)
-    net, stream = PREPARE["prior"](shop)
-    train(net, stream, tmp_path, say=lambda text: None, accelerator="cpu")
-    assert all(t.isfinite().all() for t in load_file(tmp_path / "net.safetensors").values())
 
 
 def test_a_batch_without_words_leaves_recall_finite(

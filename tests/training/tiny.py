@@ -24,9 +24,7 @@ stages:
   tokenizer: {alphabet: 60}
   autoencoder: {steps: 2, batch: 2, rate: 1.0e-3, crop: 32, margin: 4, still: 0, near: 1.0,
                 psnr: 0.02, painted: 0}
-  clip: {steps: 2, batch: 6, rate: 1.0e-3, longest: 16, told: 0.5, keywords: 0.2, pictures: 3,
-         scenes: 0.5, blends: 2}
-  prior: {steps: 2, batch: 6, rate: 1.0e-3, drop: 0.5, longest: 16, told: 0.5, keywords: 0.2}
+  image: {steps: 2, batch: 6, rate: 1.0e-3, scenes: 0.5, blends: 2}
   words: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.3, keywords: 0.2, glossed: 0.3, longest: 16}
   recall: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, glosses: 20, glossed: 0.3,
            longest: 16}

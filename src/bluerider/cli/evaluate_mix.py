@@ -38,12 +38,10 @@ def evaluate_mix(
     Nearest by the pixels of the whole picture at 32 x 32, and, with --encoder, by a vision tower
     that took no part in painting. blend: the two drawings laid over each other; one: the first
     alone; shuffled: each picture against another pair. Writes mix.json, the pictures and contact
-    sheets. To train a tower apart: the stages tokenizer and clip with another seed, half of the
-    pictures blends, then the image tower exported alone.
+    sheets. To train a tower apart: stage image with another seed, half of the pictures blends, then
+    the image tower exported alone.
 
-    bluerider train tokenizer --data emoji --out runs/apart
-
-    bluerider train clip --data emoji --out runs/apart seed=1 pictures=30 blends=34 batch=8
+    bluerider train image --data emoji --out runs/apart seed=1 batch=64 blends=34 steps=8000
 
     bluerider train export --only image --out runs/apart --to apart
 

@@ -12,8 +12,7 @@ ALONE = ("image", "text", "autoencoder", "prior")  # networks that can be export
 STAGES = (
     "tokenizer",
     "autoencoder",
-    "clip",
-    "prior",
+    "image",
     "words",
     "recall",
     "rehearse",

@@ -17,6 +17,8 @@ TRAITS = 16  # numbers that say where, how large, how many, on what, in which lo
 EMPTY = TRAITS - 1  # the trait of a picture with nothing in it
 USUAL = 0.93  # side of a thing alone, as a part of the canvas
 NONE = -1  # in place of a second thing
+CODE, SCENE = 0.05, 2.0  # weights of the squared errors of codes and of traits
+SECOND = 3.0  # weight of the choice of a second thing, which few texts have
 NOTHING_WHITE = np.array(BACKGROUNDS["white"], np.float32)
 
 
@@ -86,6 +88,28 @@ class Appearance(nn.Module):
         """Squared distances (B, N) of codes (B, d) to the first d numbers of each in `to`."""
         to = to[:, : code.shape[1]]
         return code.square().sum(1, keepdim=True) - 2 * code @ to.T + to.square().sum(1)
+
+    def chosen(
+        self, embedding: Tensor, first: Tensor, second: Tensor, sharpness: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """How badly the first and second thing (B,) are told from all drawings by their codes'
+        distance (cross-entropy, the second's times `SECOND`, mean over all), and whether the first
+        (B,) is the nearest.
+        """
+        code, beside, _ = self.parts(embedding)
+        logits = -sharpness * self.far(code, self.codes)
+        there = first != NONE
+        missed = F.cross_entropy(logits[there], first[there])
+        both = second != NONE
+        if both.any():
+            others = -sharpness * self.far(beside[both], self.codes)
+            missed = missed + SECOND * both.float().mean() * F.cross_entropy(others, second[both])
+        return missed, (logits.argmax(dim=1) == first)[there]
+
+    def apart(self, embedding: Tensor, wanted: Tensor) -> Tensor:
+        """Squared error of codes and traits, weighted, mean over the batch."""
+        squares = [part.square().sum(dim=1).mean() for part in self.parts(embedding - wanted)]
+        return CODE * (squares[0] + squares[1]) + SCENE * squares[2]
 
 
 def traits_of(scene: Scene, side: float, spots: list[tuple[float, float]]) -> NDArray[np.float32]:

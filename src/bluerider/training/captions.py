@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
-from bluerider.config import VisionConfig
 from bluerider.scenes.names import articled, is_kept_out, typed
 from bluerider.scenes.scene import Scene
 from bluerider.scenes.wording import languages as scene_languages
@@ -276,13 +274,3 @@ def cut_rows(tokenizer: Tokenizer, texts: list[str], longest: int) -> list[list[
     """Ids of texts, cut to `longest` with the end kept."""
     rows = tokenizer.rows(texts)
     return [r if len(r) <= longest else [*r[: longest - 1], r[-1]] for r in rows]
-
-
-def normalised(pictures: Tensor, config: VisionConfig) -> Tensor:
-    """Pictures in [-1, 1], any size -> what the vision tower expects."""
-    if pictures.shape[-1] != config.size:
-        pictures = F.interpolate(
-            pictures, size=(config.size, config.size), mode="bicubic", antialias=True
-        )
-    mean, std = (torch.tensor(v)[:, None, None] for v in (config.mean, config.std))
-    return ((pictures.clamp(-1, 1) + 1) / 2 - mean) / std

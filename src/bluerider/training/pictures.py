@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
+from bluerider.config import VisionConfig
 from bluerider.images import to_array
 from bluerider.training.appearance import NONE, TRAITS
 from bluerider.training.emoji import EmojiSet
@@ -36,6 +38,16 @@ def compose(drawings: Tensor, colours: Tensor) -> Tensor:
     alpha = x[..., 3:] / 255
     picture = x[..., :3] * alpha + colours[:, None, None].float() * (1 - alpha)
     return picture.movedim(-1, 1) / 127.5 - 1
+
+
+def normalised(pictures: Tensor, config: VisionConfig) -> Tensor:
+    """Pictures in [-1, 1], any size -> what the vision tower expects."""
+    if pictures.shape[-1] != config.size:
+        pictures = F.interpolate(
+            pictures, size=(config.size, config.size), mode="bicubic", antialias=True
+        )
+    mean, std = (torch.tensor(v)[:, None, None] for v in (config.mean, config.std))
+    return ((pictures.clamp(-1, 1) + 1) / 2 - mean) / std
 
 
 def on_white(drawings: NDArray[np.uint8]) -> Tensor:

@@ -18,7 +18,6 @@ from bluerider.nets.attention import Attention, split
 from bluerider.nets.clip import TextTower
 from bluerider.nets.prior import Prior
 from bluerider.training.appearance import NONE, TRAITS, Appearance
-from bluerider.training.clip import apart, chosen
 from bluerider.training.reminders import Reminder
 from bluerider.training.stage import Settings, Stage, half
 
@@ -237,7 +236,7 @@ def at_spots(states: Tensor, at: Tensor) -> Tensor:
 
 class RecallStage(Stage):
     """Squared error of the answer's codes and traits; the text's embedding goes on choosing among
-    the drawings as in stage `clip`. Where a thing's name ends, the text so far has to mean it, and
+    the drawings by their codes. Where a thing's name ends, the text so far has to mean it, and
     half of the heads each look at the end of the first and of the second name. There, and where a
     text ends, the tower has to know before its last layer what drawings are about: what they look
     like follows from that, for names that were not read too.
@@ -270,13 +269,13 @@ class RecallStage(Stage):
         if not told.any():
             return loss
         sharpness = self.net.sharpness.exp().clamp(max=50.0)
-        find, right = chosen(self.appearance, words, batch.first, batch.second, sharpness)
+        find, right = self.appearance.chosen(words, batch.first, batch.second, sharpness)
         named = self.named(read.named.float(), batch, sharpness)
         self.log_dict(
             {"find": find.detach(), "right": right.float().mean(), "named": named.detach()}
         )
         find = find + NAMED * named
-        return loss + find + apart(self.appearance, words[told], wanted[told])
+        return loss + find + self.appearance.apart(words[told], wanted[told])
 
     def about(self, read: Tensor, batch: Reminder) -> Tensor:
         """How badly meanings (B, 3, W) read at the ends of texts about one thing, and of names, are
@@ -310,7 +309,7 @@ class RecallStage(Stage):
         if not known.any():
             return read.sum() * 0
         none = torch.full_like(rows[known], NONE)
-        choice, _ = chosen(self.appearance, read[known], rows[known], none, sharpness)
+        choice, _ = self.appearance.chosen(read[known], rows[known], none, sharpness)
         paired = known & (batch.second != NONE)[:, None]
         code, *_ = self.appearance.parts(read[paired])
         far = (code - self.appearance.codes[rows[paired]]).square().sum()

@@ -21,7 +21,7 @@ from bluerider.errors import InputError
 from bluerider.training.stage import Settings
 
 RECIPES = Path(__file__).parent / "recipes"
-STAGES = ("tokenizer", "autoencoder", "clip", "prior", "words", "recall", "rehearse", "decoder")
+STAGES = ("tokenizer", "autoencoder", "image", "words", "recall", "rehearse", "decoder")
 NETS = {
     "text": TextConfig,
     "image": VisionConfig,

@@ -1,4 +1,4 @@
-"""The eight stages that make a model of Kandinsky 2.2's kind, and the export of what they leave."""
+"""The seven stages that make a model of Kandinsky 2.2's kind, and the export of what they leave."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +9,10 @@ import torch
 
 from bluerider.errors import InputError
 from bluerider.files import beside
+from bluerider.nets.prior import Prior
 from bluerider.scenes.reading import texts_read
 from bluerider.scenes.wording import languages, said
+from bluerider.training.appearance import Appearance
 from bluerider.training.asides import asides_read
 from bluerider.training.captions import Captions
 from bluerider.training.exhibits import exhibits
@@ -66,56 +68,19 @@ def prepare_autoencoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     )
 
 
-def prepare_clip(shop: Workshop) -> tuple[Stage, Stream[Any]]:
-    """Texts in many languages and pictures, and the code of what they show."""
-    from bluerider.training.clip import ClipStage, Meetings, start_small
+def prepare_image(shop: Workshop) -> tuple[Stage, Stream[Any]]:
+    """Drawings, scenes and blends, and the code of what they show."""
+    from bluerider.training.image import Exhibition, ImageStage
 
-    extra, settings = shop.recipe.stages["clip"], shop.recipe.settings("clip")
-    towers = shop.fresh("text"), shop.fresh("image")
-    if shop.init is None:
-        start_small(*towers)
-    stage = ClipStage(*towers, settings, shop.appearance)
-    vision = shop.recipe.nets["image"]
-    sights = Sights(shop.emoji, 2 * vision.size, batch=extra["pictures"], scenes=extra["scenes"])
-    return stage, Meetings(
-        Captions(shop.emoji, extra["told"], extra["keywords"]),
-        shop.tokenizer,
-        sights,
-        shop.appearance,
-        vision,
-        texts=settings.batch,
-        blends=extra["blends"],
-        longest=extra["longest"],
-        seed=settings.seed,
-    )
-
-
-def prepare_prior(shop: Workshop) -> tuple[Stage, Stream[Any]]:
-    """Texts and the embeddings they should call up."""
-    from bluerider.training.prior import PriorStage, Questions
-
-    extra, settings = shop.recipe.stages["prior"], shop.recipe.settings("prior")
-    captions = Captions(shop.emoji, extra["told"], extra["keywords"])
-    prior = shop.fresh("prior")
-    if shop.init is None:
-        told = captions.draw(np.random.default_rng(settings.seed), MEASURED)
-        embeddings = shop.appearance.embed(told.first, told.second, told.traits)
-        deviation = embeddings.std(0, keepdim=True)
-        prior.mean.data = embeddings.mean(0, keepdim=True)
-        prior.std.data = torch.where(deviation > FLAT, deviation, 1.0)
-    text = shop.trained("text", "clip") if shop.init is None else shop.fresh("text")
-    schedule = shop.schedule("prior_schedule")
-    stage = PriorStage(prior, text.train(), shop.appearance, schedule, settings)
-    return stage, Questions(
-        captions,
-        shop.tokenizer,
-        shop.appearance.width,
-        batch=settings.batch,
-        drop=extra["drop"],
-        longest=extra["longest"],
-        levels=stage.schedule.length,
-        seed=settings.seed,
-    )
+    extra, settings = shop.recipe.stages["image"], shop.recipe.settings("image")
+    config, blends = shop.recipe.nets["image"], extra["blends"]
+    if settings.batch < blends + 2:
+        raise InputError(f"batch: got {settings.batch}; stage image needs {blends + 2} or more")
+    stage = ImageStage(shop.fresh("image"), settings, shop.appearance)
+    # Blends and the empty picture are of the batch.
+    count = settings.batch - blends - 1
+    sights = Sights(shop.emoji, 2 * config.size, batch=count, scenes=extra["scenes"])
+    return stage, Exhibition(sights, shop.appearance, config, blends=blends, seed=settings.seed)
 
 
 def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
@@ -157,7 +122,6 @@ def prepare_words(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Names, keywords, glosses and scenes, and what they mean. With --init the tower's table and
     layers go on; its attention begins anew.
     """
-    from bluerider.training.clip import start_small
     from bluerider.training.words import WordsStage
 
     extra, settings = shop.recipe.stages["words"], shop.recipe.settings("words")
@@ -165,13 +129,19 @@ def prepare_words(shop: Workshop) -> tuple[Stage, Stream[Any]]:
         raise InputError(f"text: layers: got {layers}; stage words needs 2 or more")
     captions = Captions(shop.emoji, extra["told"], extra["keywords"])
     told = glosses(shop, captions)
-    text = shop.fresh("text")
-    if shop.init is None:
-        start_small(text)
-    stage = WordsStage(
-        text.train(), shop.appearance, settings, pad=shop.tokenizer.pad, meanings=told.meanings
-    )
+    pad, meanings = shop.tokenizer.pad, told.meanings
+    text = shop.fresh("text").train()
+    stage = WordsStage(text, shop.appearance, settings, pad=pad, meanings=meanings)
     return stage, reminders(shop, "words", captions, told)
+
+
+def measure(prior: Prior, captions: Captions, appearance: Appearance, seed: int) -> None:
+    """Set the mean and deviation of the embeddings that the prior answers with."""
+    told = captions.draw(np.random.default_rng(seed), MEASURED)
+    embeddings = appearance.embed(told.first, told.second, told.traits)
+    deviation = embeddings.std(0, keepdim=True)
+    prior.mean.data = embeddings.mean(0, keepdim=True)
+    prior.std.data = torch.where(deviation > FLAT, deviation, 1.0)
 
 
 def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
@@ -183,9 +153,11 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
         raise InputError(f"prior: layers: got {layers}; stage recall needs 2 or more")
     anew = shop.init is None
     text = shop.trained("text", "words") if anew else shop.fresh("text")
-    prior = shop.trained("prior", "prior") if anew else shop.fresh("prior")
-    recall = Recall(prior.train(), anew=anew)
+    prior = shop.fresh("prior")
     captions = Captions(shop.emoji, extra["told"], extra["keywords"])
+    if anew:
+        measure(prior, captions, shop.appearance, settings.seed)
+    recall = Recall(prior.train(), anew=anew)
     told = glosses(shop, captions)
     pad, meanings = shop.tokenizer.pad, told.meanings
     stage = RecallStage(text.train(), recall, shop.appearance, settings, pad=pad, meanings=meanings)
@@ -239,8 +211,7 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
 PREPARE: dict[str, Callable[[Workshop], tuple[Stage, Stream[Any]]]] = {
     "autoencoder": prepare_autoencoder,
-    "clip": prepare_clip,
-    "prior": prepare_prior,
+    "image": prepare_image,
     "words": prepare_words,
     "recall": prepare_recall,
     "rehearse": prepare_rehearse,

@@ -15,7 +15,6 @@ from torch.nn import functional as F
 
 from bluerider.nets.clip import TextTower
 from bluerider.training.appearance import NONE, TRAITS, Appearance
-from bluerider.training.clip import chosen
 from bluerider.training.recall import DECIDED, SHARPNESS, TRAIT, missed, reader
 from bluerider.training.reminders import Reminder
 from bluerider.training.stage import Settings, Stage, half
@@ -115,7 +114,7 @@ class WordsStage(Stage):
         rows, nobody = batch.first[alone], batch.second[alone]
         embedding, meaning = read.embedding.float(), read.meaning.float()[alone]
         sharpness = self.net.sharpness.exp().clamp(max=50.0)
-        find, right = chosen(self.appearance, embedding[alone], rows, nobody, sharpness)
+        find, right = self.appearance.chosen(embedding[alone], rows, nobody, sharpness)
         wanted = self.appearance.embed(rows, nobody, batch.traits[alone])
         code, _ = missed(embedding[alone], wanted)
         traits = (embedding[told, -TRAITS:] - batch.traits[told]).square().sum(dim=1).mean()

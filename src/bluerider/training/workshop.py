@@ -24,10 +24,11 @@ from bluerider.training.pictures import on_white, rgba
 from bluerider.training.recipe import Recipe
 
 Say = Callable[[str], None]
+SMALL = 0.02  # deviation of positions and tokens, at first
 
 MAKES = {
     "text": ("recall", "text"),
-    "image": ("clip", "vision"),
+    "image": ("image", "vision"),
     "autoencoder": ("autoencoder", "autoencoder"),
     "prior": ("rehearse", "prior"),
     "unet": ("decoder", "unet"),
@@ -82,7 +83,7 @@ class Workshop:
     def fresh(self, name: str) -> Any:
         """A network to train: new, or as exported in the folder given with --init."""
         if self.init is None:
-            return KINDS[name](self.recipe.nets[name])
+            return begun_small(KINDS[name](self.recipe.nets[name]))
         from bluerider.weights.load import open_model
 
         loaded = open_model(self.init).load("unet" if name == "conditioner" else name)
@@ -123,6 +124,17 @@ def inside(state: dict[str, Tensor], module: str) -> dict[str, Tensor]:
     """The weights of one module, by their names in it, wherever a stage holds it."""
     paths = [(key.split("."), tensor) for key, tensor in state.items()]
     return {".".join(p[p.index(module) + 1 :]): t for p, t in paths if module in p}
+
+
+def begun_small(net: nn.Module) -> nn.Module:
+    """Positions and tokens of a tower begin small (as CLIP's do), so that they do not drown what
+    they stand beside; other networks are as they are.
+    """
+    if isinstance(net, TextTower | VisionTower):
+        nn.init.normal_(net.positions.weight, std=SMALL)
+    if isinstance(net, TextTower):
+        nn.init.normal_(net.embed.weight, std=SMALL)
+    return net
 
 
 def deepened(text: TextTower, layers: int) -> TextTower:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bluerider.pipeline import Pipeline
 from bluerider.pipeline.prior import imagine
 from bluerider.request import Request
-from bluerider.training.captions import normalised
+from bluerider.training.pictures import normalised
 from bluerider.training.tuning.cache import Frame, encoded, identity, keep, kept
 from bluerider.training.tuning.plan import LIVE
 from bluerider.training.tuning.school import School

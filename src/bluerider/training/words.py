@@ -15,12 +15,12 @@ from torch.nn import functional as F
 
 from bluerider.nets.clip import TextTower
 from bluerider.training.appearance import NONE, TRAITS, Appearance
-from bluerider.training.recall import DECIDED, SHARPNESS, TRAIT, missed, reader
+from bluerider.training.recall import DECIDED, SHARPNESS, missed, reader
 from bluerider.training.reminders import Reminder
 from bluerider.training.stage import Settings, Stage, half
 
 ASKING = 0.1  # of what the first layer looks for in every token, at first
-CODE = 0.1  # weight of the embedding's squared error, beside the choice of a drawing
+CODE, TRAIT = 0.1, 4.0  # weights of the squared errors of codes and traits, beside a choice
 SURE, UNSURE = 0.5, 1.5  # weights of a meaning's squared error, beside its choice; of glosses'
 
 

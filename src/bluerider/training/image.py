@@ -59,7 +59,7 @@ class ImageStage(Stage):
         return CHOICE * choice + look
 
 
-class Exhibition(Stream[Shown]):
+class Showings(Stream[Shown]):
     """Batches for the `image` stage: drawings and scenes, `blends` of two drawings, and the empty
     picture.
     """

@@ -70,7 +70,7 @@ def prepare_autoencoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
 def prepare_image(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Drawings, scenes and blends, and the code of what they show."""
-    from bluerider.training.image import Exhibition, ImageStage
+    from bluerider.training.image import ImageStage, Showings
 
     extra, settings = shop.recipe.stages["image"], shop.recipe.settings("image")
     config, blends = shop.recipe.nets["image"], extra["blends"]
@@ -80,7 +80,7 @@ def prepare_image(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     # Blends and the empty picture are of the batch.
     count = settings.batch - blends - 1
     sights = Sights(shop.emoji, 2 * config.size, batch=count, scenes=extra["scenes"])
-    return stage, Exhibition(sights, shop.appearance, config, blends=blends, seed=settings.seed)
+    return stage, Showings(sights, shop.appearance, config, blends=blends, seed=settings.seed)
 
 
 def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:

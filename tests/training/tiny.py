@@ -25,9 +25,10 @@ stages:
   autoencoder: {steps: 2, batch: 2, rate: 1.0e-3, crop: 32, margin: 4, still: 0, near: 1.0,
                 psnr: 0.02, painted: 0}
   image: {steps: 2, batch: 6, rate: 1.0e-3, scenes: 0.5, blends: 2}
-  words: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.3, keywords: 0.2, glossed: 0.3, longest: 16}
+  words: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.3, keywords: 0.2, glossed: 0.3, undone: 0.2,
+          longest: 16}
   recall: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, glosses: 20, glossed: 0.3,
-           longest: 16}
+           undone: 0.2, longest: 16}
   rehearse: {steps: 2, batch: 6, rate: 1.0e-3, told: 0.5, keywords: 0.2, glossed: 0.3, texts: 300}
   decoder: {steps: 2, batch: 2, rate: 1.0e-3, drop: 0.5, plain: 0.5, told: 0.5, variants: 3,
             blends: 2}

@@ -10,6 +10,7 @@ regression from pieces of words to meanings, which reads texts that stage `recal
 import math
 import time
 import unicodedata
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -32,7 +33,7 @@ FLATTER = 0.25  # power of the components' sizes; 0.5 keeps them, 0 makes all al
 WIDTH = 256  # numbers of a meaning
 KIN, LEAST = 6, 0.015  # languages that help another at most; what both have, as a part, at least
 RIDGE = 0.2
-PART = 512  # texts compared with all others at a time
+PART = 2048  # texts compared with all others at a time
 NEAREST = 8  # drawings whose names are mixed with another's
 MIXED, LISTED = 0.5, 0.2  # of texts: a name with a word exchanged; of the others: with commas
 MOST = 5  # words of a drawing that a text strings together
@@ -101,10 +102,15 @@ def pieces(text: str) -> dict[str, float]:
 
 
 def products(rows: Tensor) -> Tensor:
-    """Products (N, N) of sparse rows (N, pieces); some at a time, as numbers for all pieces."""
-    parts = torch.arange(len(rows)).split(PART)
-    dense = (rows.index_select(0, part).to_dense() for part in parts)
-    return torch.cat([torch.sparse.mm(rows, each.T) for each in dense], dim=1)
+    """Products (N, N) of sparse rows (N, pieces), dense; some at a time, for what two rows share is
+    kept beside them.
+    """
+    columns, parts = rows.t().coalesce(), torch.arange(len(rows)).split(PART)
+    with warnings.catch_warnings():  # compressed rows are what is multiplied within
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        # Compressed rows themselves would be multiplied faster, by a library that leaks.
+        found = (torch.sparse.mm(rows.index_select(0, part), columns) for part in parts)
+        return torch.cat([each.to_dense() for each in found])
 
 
 def meanings(captions: Captions) -> Tensor:
@@ -204,11 +210,11 @@ def glosses(shop: Workshop, captions: Captions) -> Glosses:
 
 def glossed(captions: Captions, count: int, say: Say) -> dict[str, Tensor]:
     """All of it as tensors; texts as UTF-8, a line each."""
-    rng, begun = np.random.default_rng(0), time.monotonic()
+    begun = time.monotonic()
     about, told = meanings(captions), words_told(captions)
     texts, aims = [], []
     for done, lang in enumerate(captions.languages, start=1):
-        invented = inventions(captions, lang, about, count, rng)
+        invented = inventions(captions, lang, about, count, np.random.default_rng([0, done]))
         texts += invented
         aims.append(Dictionary(captions, lang, kin(told, lang), about)(invented))
         left = (time.monotonic() - begun) / done * (len(captions.languages) - done) / 60

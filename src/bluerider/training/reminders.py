@@ -12,6 +12,7 @@ from bluerider.tokenizers import Tokenizer
 from bluerider.training.appearance import NONE
 from bluerider.training.captions import Captions, Told, cut_rows, in_groups
 from bluerider.training.glosses import Glosses
+from bluerider.training.merges import Merges
 from bluerider.training.stream import Stream
 
 SILENT = 50  # one text in so many is empty
@@ -31,7 +32,8 @@ class Reminder(NamedTuple):
 
 class Reminders(Stream[Reminder]):
     """Batches for the `recall` stage: captions, and a part `glossed` of glosses, in more languages
-    than captions alike; one text in fifty is empty and means nothing at all.
+    than captions alike; one text in fifty is empty and means nothing at all. Of the tokens, a part
+    `undone` of the merges is undone.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class Reminders(Stream[Reminder]):
         batch: int,
         longest: int,
         seed: int,
+        undone: float = 0.0,
     ) -> None:
         self.captions, self.glosses, self.tokenizer = captions, glosses, tokenizer
         self.glossed = glossed
         self.size, self.longest, self.seed = batch, longest, seed
+        self.merges = Merges(tokenizer, undone) if undone else None
         odds = captions.weights**0.5
         self.odds = odds / odds.sum()
 
@@ -62,18 +66,27 @@ class Reminders(Stream[Reminder]):
         sure = torch.arange(self.size) < self.size - count
         silent = rng.random(self.size) < 1 / SILENT
         texts = ["" if mute else text for mute, text in zip(silent, told.texts, strict=True)]
-        rows = cut_rows(self.tokenizer, texts, self.longest)
+        rows, ends = self.cut(texts, told.ends, rng)
         ids, order = in_groups(rows, self.tokenizer.pad)
         nobody = torch.from_numpy(silent)
         first, second = (torch.where(nobody, NONE, row) for row in told[1:3])
-        ends = torch.tensor(
-            [
-                [last_token(self.tokenizer, text, int(end), len(row) - 1) for end in both]
-                for text, row, both in zip(texts, rows, told.ends, strict=True)
-            ]
-        )
         parts = (first, second, told.traits, ends, aims, sure)
         return Reminder(ids, *(each[order] for each in parts))
+
+    def cut(
+        self, texts: list[str], ends: Tensor, rng: np.random.Generator
+    ) -> tuple[list[list[int]], Tensor]:
+        """Ids of texts, and the last tokens (B, 2) of names that end after so many letters."""
+        rows = cut_rows(self.tokenizer, texts, self.longest)
+        last = [
+            [last_token(self.tokenizer, text, end, len(row) - 1) for end in both]
+            for text, row, both in zip(texts, rows, ends.tolist(), strict=True)
+        ]
+        if self.merges is not None:
+            both = zip(rows, last, strict=True)
+            found = [self.merges.undone(row, at, self.longest, rng) for row, at in both]
+            rows, last = [row for row, _ in found], [at for _, at in found]
+        return rows, torch.tensor(last)
 
 
 def last_token(tokenizer: Tokenizer, text: str, end: int, stop: int) -> int:

@@ -115,6 +115,7 @@ def reminders(shop: Workshop, stage: str, captions: Captions, told: Glosses) -> 
         batch=settings.batch,
         longest=extra["longest"],
         seed=settings.seed,
+        undone=extra["undone"],
     )
 
 

@@ -100,6 +100,13 @@ def test_what_the_prior_imagines_of_a_scene_is_described_as_that_scene(
     assert describe(files, CPU, seen, words, QUIET) == [said]
 
 
+@pytest.mark.parametrize("thing", ["dog", "guitar", "snail"])
+def test_scenes_of_a_thing_far_from_all_words_are_described_as_those_scenes(thing: str) -> None:
+    files = open_model("murnau")
+    seen = imagined(files, CPU, [worded(thing, said) for said in SAID], 1, 1.0, QUIET)
+    assert describe(files, CPU, seen, ["red apple", "owl", "key"], QUIET) == list(SAID)
+
+
 def test_the_decoder_is_told_the_answer_now_and_the_class_its_own() -> None:
     table = torch.arange(8.0).view(4, 2)
     spoken = nn.Module()

@@ -73,7 +73,8 @@ def test_a_text_of_known_pieces_has_length_one_and_another_less() -> None:
     assert 0.2 < half < 0.9 and none == 0
 
 
-def test_products_are_those_of_dense_rows() -> None:
+def test_products_are_those_of_dense_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bluerider.training.glosses.PART", 2)
     rows = Pieces(["red bat", "blue cat", "red cat"]).rows(["red", "cat", "blue bat"])
     dense = rows.to_dense()
     torch.testing.assert_close(products(rows), dense @ dense.T)

@@ -15,8 +15,8 @@ CUT = 0.6  # of texts, in which merges are undone at all
 
 
 class Merges:
-    """Which two pieces every longer one was merged of; each is undone in a part `share` of the
-    texts that are `CUT`.
+    """Which two pieces every longer one was merged of; in the part `CUT` of all texts each merge is
+    undone with odds `share`.
     """
 
     def __init__(self, tokenizer: Tokenizer, share: float) -> None:

@@ -32,8 +32,8 @@ class Reminder(NamedTuple):
 
 class Reminders(Stream[Reminder]):
     """Batches for the `recall` stage: captions, and a part `glossed` of glosses, in more languages
-    than captions alike; one text in fifty is empty and means nothing at all. Of the tokens, a part
-    `undone` of the merges is undone.
+    than captions alike; one text in fifty is empty and means nothing at all. A part
+    `undone` of the tokenizer's merges is undone, in most texts.
     """
 
     def __init__(

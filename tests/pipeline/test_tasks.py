@@ -9,7 +9,9 @@ from PIL import Image
 
 from bluerider import InputError, Pipeline, Request
 from bluerider.editing import STRENGTHS
-from bluerider.pipeline.embeddings import spherical
+from bluerider.pipeline.embeddings import exact, spherical
+from bluerider.pipeline.prior import imagine
+from bluerider.training.tuning.encoding import ended
 
 QUICK = {"steps": 2, "prior_steps": 1}
 SMALL = {**QUICK, "width": 64, "height": 64}
@@ -185,6 +187,18 @@ def test_a_mix_of_one_thing_is_that_thing(murnau: Pipeline, apple: Image.Image) 
     picture = murnau.generate("", task="mix", add=[apple], seed=1, **SMALL)
     varied = murnau.generate("", task="vary", picture=apple, seed=1, **SMALL)
     assert apart(picture.images[0], varied.images[0]) == 0
+
+
+def test_what_is_mixed_is_taken_for_the_thing_that_it_means(murnau: Pipeline) -> None:
+    known = murnau.parts.known
+    assert known is not None and known.codes is not None
+    with torch.inference_mode():
+        told = ended(imagine(murnau.parts, ["cat"], [""], [1], Request(prompt="cat")))
+    [taken, left] = exact(murnau.parts, told.repeat(2, 1), [True, False])
+    width = known.codes.shape[1]
+    assert (known.codes == taken[:width]).all(dim=1).sum() == 1
+    assert torch.equal(taken[width:], told[0, width:])
+    assert torch.equal(left, told[0])
 
 
 def test_a_weight_of_nothing_adds_nothing(murnau: Pipeline, apple: Image.Image) -> None:

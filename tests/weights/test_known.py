@@ -40,6 +40,19 @@ def test_an_answer_far_from_all_that_was_seen_is_less_familiar(letters: Tokenize
     assert Known.of(["cat"], letters, 40).familiarity(row, torch.ones(3)) == 1.0
 
 
+def test_an_answer_close_to_what_was_seen_becomes_its_code() -> None:
+    codes = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
+    known = Known(pairs=torch.tensor([7]), vocab=40, codes=codes)
+    answers = torch.tensor([[0.5, 0.5, 9.0], [0.0, 1.5, 8.0], [0.1, 2.5, 7.0]])
+    wanted = torch.tensor([[1.0, 0.0, 9.0], [0.0, 1.5, 8.0], [0.0, 3.0, 7.0]])
+    torch.testing.assert_close(known.recognised(answers), wanted)
+
+
+def test_without_codes_answers_stay() -> None:
+    answers = torch.ones(2, 3)
+    assert Known(pairs=torch.tensor([7]), vocab=40).recognised(answers) is answers
+
+
 @pytest.mark.parametrize("vocab", [40, 50_000])
 def test_a_table_comes_back_as_it_was_kept(tmp_path: Path, vocab: int) -> None:
     pairs = torch.tensor([0, 7, vocab**2 - 1])

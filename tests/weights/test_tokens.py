@@ -1,6 +1,7 @@
 """Tokenizers in the forms they are published in: the same ids as transformers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,14 @@ def test_padding_is_what_the_folder_says(published: Path) -> None:
     assert load_tokenizer(published, CONFIG).pad == 0  # "!" stands first, the config often says 1
 
 
-def test_what_is_written_of_it_gives_the_same_ids(published: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
+def test_a_tokenizer_with_more_tokens_than_the_table_is_refused(published: Path) -> None:
+    size = len(json.loads((published / "vocab.json").read_text()))
+    assert load_tokenizer(published, replace(CONFIG, vocab=size)).pad == 0
+    with pytest.raises(WeightsError, match=f"table has {size - 1} rows; both have to be of one"):
+        load_tokenizer(published, replace(CONFIG, vocab=size - 1))
 
+
+def test_what_is_written_of_it_gives_the_same_ids(published: Path, tmp_path: Path) -> None:
     size = len(json.loads((published / "vocab.json").read_text()))
     config = replace(CONFIG, bos=size - 2, eos=size - 1, pad=0)
     write_tokenizer(published, tmp_path, config)

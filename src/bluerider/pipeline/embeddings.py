@@ -45,7 +45,8 @@ def mixed(parts: Parts, batch: Batch) -> Generator[Event, None, Tensor]:
                 [each[i] for i in worded] for each in (batch.negatives, batch.seeds)
             )
             told = yield from imagine(parts, words, negatives, seeds, batch.settings)
-            made |= dict(zip(worded, told, strict=True))
+            beside = [several(batch.requests[i]) for i in worded]
+            made |= dict(zip(worded, exact(parts, told, beside), strict=True))
         pictured = [i for i in rows if i not in made]
         if pictured:
             shown = [picture_at(batch, i, place) for i in pictured]
@@ -54,6 +55,22 @@ def mixed(parts: Parts, batch: Batch) -> Generator[Event, None, Tensor]:
             found[i].append(made[i])
     pairs = zip(batch.requests, found, strict=True)
     return torch.stack([blend(torch.stack(each), request) for request, each in pairs])
+
+
+def several(request: Request) -> bool:
+    """Whether more than one ingredient counts."""
+    return sum(each.weight != 0 for each in request.add) > 1
+
+
+def exact(parts: Parts, answers: Tensor, beside: Sequence[bool]) -> Tensor:
+    """The prior's answers (B, D) to ingredients, those `beside` others as the exact codes of what
+    they mean, where they are close to one: errors of several add up, and of each thing there is
+    less to be seen.
+    """
+    if parts.known is None:
+        return answers
+    mixed = torch.tensor(beside, device=answers.device)[:, None]
+    return torch.where(mixed, parts.known.recognised(answers), answers)
 
 
 def picture_at(batch: Batch, index: int, place: int) -> Image.Image:

@@ -30,7 +30,7 @@ class Exhibits(NamedTuple):
 
 def exhibits(shop: Workshop, scenes: int, blends: int) -> Exhibits:
     """All that the decoder is shown: every drawing, `scenes` scenes, `blends` blends."""
-    seed, folder = shop.recipe.settings("decoder").seed, shop.out / "decoder"
+    seed, folder = shop.settings("decoder").seed, shop.out / "decoder"
     file = folder / f"exhibits-{scenes}-{blends}-{seed}.safetensors"
     shown = once(file, lambda: encode(shop, scenes, blends, seed))
     file = folder / f"answers-{scenes}-{seed}.safetensors"
@@ -73,7 +73,7 @@ def encode(shop: Workshop, scenes: int, blends: int, seed: int) -> dict[str, Ten
 
 def encoder_of(shop: Workshop) -> Callable[[Tensor], Tensor]:
     """Pictures (N, 3, H, W) -> latents (N, C, h, w), float32, in parts that fit in memory."""
-    dtype = getattr(torch, shop.recipe.settings("decoder").precision)
+    dtype = shop.at_rest("decoder")
     autoencoder = shop.trained("autoencoder").to(dtype, memory_format=torch.channels_last)
 
     def look(pictures: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ def encoder_of(shop: Workshop) -> Callable[[Tensor], Tensor]:
 
 def answer(shop: Workshop, scenes: int, seed: int) -> dict[str, Tensor]:
     """The prior asked."""
-    dtype = getattr(torch, shop.recipe.settings("decoder").precision)
+    dtype = shop.at_rest("decoder")
     text, prior = (
         shop.trained(name) if shop.init is None else shop.fresh(name).eval()
         for name in ("text", "prior")

@@ -21,7 +21,7 @@ PART = 16  # pictures painted at a time
 
 def renditions(shop: Workshop, count: int) -> Renditions:
     """`count` of them, half drawings on white, half scenes; kept in the run folder."""
-    seed = shop.recipe.settings("autoencoder").seed
+    seed = shop.settings("autoencoder").seed
     file = shop.out / "autoencoder" / f"renditions-{count}-{seed}.safetensors"
     return Renditions(**once(file, lambda: rendered(shop, count, seed)))
 
@@ -41,7 +41,7 @@ def rendered(shop: Workshop, count: int, seed: int) -> dict[str, Tensor]:
 
 def painter_of(shop: Workshop) -> Callable[[Tensor, torch.Generator], Tensor]:
     """Embeddings (B, D) and a source of noise -> latents (B, C, h, w), float32."""
-    dtype = getattr(torch, shop.recipe.settings("decoder").precision)
+    dtype = shop.at_rest("decoder")
     unet, conditioner = (
         (shop.trained(name) if shop.init is None else shop.fresh(name).eval()).to(dtype)
         for name in ("unet", "conditioner")

@@ -53,7 +53,7 @@ def prepare_autoencoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Crops of the drawings over white and colours; of `painted` latents too, if there are any."""
     from bluerider.training.autoencoder import AutoencoderStage, Weights
 
-    extra, settings = shop.recipe.stages["autoencoder"], shop.recipe.settings("autoencoder")
+    extra, settings = shop.recipe.stages["autoencoder"], shop.settings("autoencoder")
     if (still := extra["still"]) not in (0, 1, 2):
         raise InputError(f"still: got {still}; choose from 0, 1, 2")
     drawings = framed(rgba(shop.emoji, 128, shop.emoji.seen), extra["margin"])
@@ -72,7 +72,7 @@ def prepare_image(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Drawings, scenes and blends, and the code of what they show."""
     from bluerider.training.image import ImageStage, Showings
 
-    extra, settings = shop.recipe.stages["image"], shop.recipe.settings("image")
+    extra, settings = shop.recipe.stages["image"], shop.settings("image")
     config, blends = shop.recipe.nets["image"], extra["blends"]
     if settings.batch < blends + 2:
         raise InputError(f"batch: got {settings.batch}; stage image needs {blends + 2} or more")
@@ -87,7 +87,7 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Cached latents and embeddings of every drawing on white and of small scenes."""
     from bluerider.training.decoder import DecoderStage, Latents
 
-    extra, settings = shop.recipe.stages["decoder"], shop.recipe.settings("decoder")
+    extra, settings = shop.recipe.stages["decoder"], shop.settings("decoder")
     shown = exhibits(shop, extra["variants"], extra["blends"])
     nets = shop.fresh("unet"), shop.fresh("conditioner")
     stage = DecoderStage(*nets, shop.schedule("schedule"), settings)
@@ -106,7 +106,7 @@ def prepare_decoder(shop: Workshop) -> tuple[Stage, Stream[Any]]:
 
 def reminders(shop: Workshop, stage: str, captions: Captions, told: Glosses) -> Reminders:
     """What a stage reads, by its settings."""
-    extra, settings = shop.recipe.stages[stage], shop.recipe.settings(stage)
+    extra, settings = shop.recipe.stages[stage], shop.settings(stage)
     return Reminders(
         captions,
         told,
@@ -125,7 +125,7 @@ def prepare_words(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """
     from bluerider.training.words import WordsStage
 
-    extra, settings = shop.recipe.stages["words"], shop.recipe.settings("words")
+    extra, settings = shop.recipe.stages["words"], shop.settings("words")
     if (layers := shop.recipe.nets["text"].layers) < 2:
         raise InputError(f"text: layers: got {layers}; stage words needs 2 or more")
     captions = Captions(shop.emoji, extra["told"], extra["keywords"])
@@ -149,7 +149,7 @@ def prepare_recall(shop: Workshop) -> tuple[Stage, Stream[Any]]:
     """Texts in many languages and what they mean."""
     from bluerider.training.recall import Recall, RecallStage
 
-    extra, settings = shop.recipe.stages["recall"], shop.recipe.settings("recall")
+    extra, settings = shop.recipe.stages["recall"], shop.settings("recall")
     if (layers := shop.recipe.nets["prior"].layers) < 2:
         raise InputError(f"prior: layers: got {layers}; stage recall needs 2 or more")
     anew = shop.init is None
@@ -180,7 +180,7 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
         settle,
     )
 
-    extra, settings = shop.recipe.stages["rehearse"], shop.recipe.settings("rehearse")
+    extra, settings = shop.recipe.stages["rehearse"], shop.settings("rehearse")
     text, prior = (
         shop.trained(name, "recall") if shop.init is None else shop.fresh(name)
         for name in ("text", "prior")
@@ -199,7 +199,7 @@ def prepare_rehearse(shop: Workshop) -> tuple[Stage, Stream[Any]]:
         seed=settings.seed + 1,
     )
     ears = Ears(text, recall, shop.tokenizer.pad)
-    dtype = getattr(torch, settings.precision)
+    dtype = shop.at_rest("rehearse")
     levels = shop.schedule("prior_schedule").length
     settle(ears)
     beside = bystanders(ears, texts, TUNED, levels)
@@ -224,7 +224,7 @@ def run_stage(shop: Workshop, name: str, say: Say) -> None:
     """Run one stage, or go on with it."""
     if name == "tokenizer":
         return make_tokenizer(shop, say)
-    torch.manual_seed(shop.recipe.settings(name).seed)
+    torch.manual_seed(shop.settings(name).seed)
     stage, stream = PREPARE[name](shop)
     train(stage, stream, shop.out / name, say=say, accelerator=shop.accelerator)
 

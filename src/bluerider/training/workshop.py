@@ -6,9 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from bluerider.devices import choose_device, computed_in
 from bluerider.diffusion.schedule import Schedule
 from bluerider.errors import InputError
 from bluerider.files import beside
@@ -22,6 +24,7 @@ from bluerider.training.appearance import SIDE, Appearance
 from bluerider.training.emoji import EmojiSet, load_emoji
 from bluerider.training.pictures import on_white, rgba
 from bluerider.training.recipe import Recipe
+from bluerider.training.stage import Settings
 
 Say = Callable[[str], None]
 SMALL = 0.02  # deviation of positions and tokens, at first
@@ -69,6 +72,20 @@ class Workshop:
         text = self.recipe.nets["text"]
         file = self.need("tokenizer") / "tokenizer.json"
         return Tokenizer.load(file, length=text.tokens, pad=text.pad)
+
+    def settings(self, stage: str) -> Settings:
+        """A stage's settings; where the device would emulate half precision, many times slower,
+        float32 stands in for it.
+        """
+        settings = self.recipe.settings(stage)
+        device = choose_device("cpu" if self.accelerator == "cpu" else "auto")
+        dtype = computed_in(getattr(torch, settings.precision), device)
+        return replace(settings, precision=str(dtype).removeprefix("torch."))
+
+    def at_rest(self, stage: str) -> torch.dtype:
+        """What networks that only answer, on the CPU, compute in for a stage."""
+        wished = getattr(torch, self.recipe.settings(stage).precision)
+        return computed_in(wished, torch.device("cpu"))
 
     def need(self, stage: str) -> Path:
         """The folder of a stage that has to be finished."""

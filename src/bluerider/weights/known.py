@@ -20,6 +20,7 @@ from bluerider.weights.store import write_whole
 KNOWN = "known.safetensors"
 AT_ONCE = 4096  # texts
 AWAY = 0.13  # of familiarity, for a squared distance of 1; most known names are < 1 away
+CLOSE = 1.0  # squared distance within which an answer to a word means a thing that was seen
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,6 +59,20 @@ class Known:
             return share
         code = answer[: self.codes.shape[1]].float().cpu()
         return share - AWAY * float((self.codes - code).square().sum(dim=1).min())
+
+    def recognised(self, answers: Tensor) -> Tensor:
+        """The prior's answers (B, D), those close to the code of a thing that was seen with that
+        code in place of their own.
+        """
+        if self.codes is None:
+            return answers
+        codes = self.codes.to(answers)
+        width = codes.shape[1]
+        far, nearest = torch.cdist(answers[:, :width], codes).square().min(dim=1)
+        found = answers.clone()
+        close = far < CLOSE
+        found[close, :width] = codes[nearest[close]]
+        return found
 
     def share(self, row: Sequence[int]) -> float:
         """The share, in 0..1, of a text's neighbouring tokens that neighboured in training."""

@@ -1,5 +1,6 @@
 """Editing with the model inside the package: strengths, masks, mixes, batches, what is refused."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -199,6 +200,18 @@ def test_what_is_mixed_is_taken_for_the_thing_that_it_means(murnau: Pipeline) ->
     assert (known.codes == taken[:width]).all(dim=1).sum() == 1
     assert torch.equal(taken[width:], told[0, width:])
     assert torch.equal(left, told[0])
+
+
+def test_a_mix_of_words_is_painted_from_what_they_mean(
+    murnau: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = [("cat", 0.5), ("red apple", 0.5)]
+    meant = murnau.generate("", task="mix", add=add, seed=1, **SMALL)
+    assert murnau.parts.known is not None
+    without = replace(murnau.parts.known, codes=None)
+    monkeypatch.setitem(murnau.parts.__dict__, "known", without)
+    answered = murnau.generate("", task="mix", add=add, seed=1, **SMALL)
+    assert apart(meant.images[0], answered.images[0]) > 1
 
 
 def test_a_weight_of_nothing_adds_nothing(murnau: Pipeline, apple: Image.Image) -> None:

@@ -30,7 +30,7 @@ class Exhibits(NamedTuple):
 
 def exhibits(shop: Workshop, scenes: int, blends: int) -> Exhibits:
     """All that the decoder is shown: every drawing, `scenes` scenes, `blends` blends."""
-    seed, folder = shop.settings("decoder").seed, shop.out / "decoder"
+    seed, folder = shop.recipe.settings("decoder").seed, shop.out / "decoder"
     file = folder / f"exhibits-{scenes}-{blends}-{seed}.safetensors"
     shown = once(file, lambda: encode(shop, scenes, blends, seed))
     file = folder / f"answers-{scenes}-{seed}.safetensors"

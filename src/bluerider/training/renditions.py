@@ -21,7 +21,7 @@ PART = 16  # pictures painted at a time
 
 def renditions(shop: Workshop, count: int) -> Renditions:
     """`count` of them, half drawings on white, half scenes; kept in the run folder."""
-    seed = shop.settings("autoencoder").seed
+    seed = shop.recipe.settings("autoencoder").seed
     file = shop.out / "autoencoder" / f"renditions-{count}-{seed}.safetensors"
     return Renditions(**once(file, lambda: rendered(shop, count, seed)))
 

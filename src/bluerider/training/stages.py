@@ -224,7 +224,7 @@ def run_stage(shop: Workshop, name: str, say: Say) -> None:
     """Run one stage, or go on with it."""
     if name == "tokenizer":
         return make_tokenizer(shop, say)
-    torch.manual_seed(shop.settings(name).seed)
+    torch.manual_seed(shop.recipe.settings(name).seed)
     stage, stream = PREPARE[name](shop)
     train(stage, stream, shop.out / name, say=say, accelerator=shop.accelerator)
 

@@ -25,8 +25,8 @@ ENTITIES = [("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#3
 
 def load_tokenizer(folder: Path, config: Reader) -> Tokenizer:
     """The tokenizer of a text encoder, of a folder or of a tokenizer.json; its padding is the
-    folder's own, which a CLIP config often misstates. Raises WeightsError where it has ids that the
-    encoder's table lacks.
+    folder's own, which a CLIP config often misstates. Raises WeightsError where it has more tokens
+    than the encoder's table.
     """
     file = folder / "tokenizer.json" if folder.is_dir() else folder
     words = special_words(folder)
@@ -34,18 +34,17 @@ def load_tokenizer(folder: Path, config: Reader) -> Tokenizer:
         tokenizer = Tokenizer.load(file, length=config.tokens, pad=config.pad)
     else:
         tokenizer = Tokenizer(built(folder, config), config.tokens, config.pad)
-    check_ids(tokenizer.fast, config.vocab, folder)
+    check_size(tokenizer.fast, config.vocab, folder)
     pad = tokenizer.fast.token_to_id(words["pad_token"]) if "pad_token" in words else None
     return tokenizer if pad is None else Tokenizer(tokenizer.fast, config.tokens, pad)
 
 
-def check_ids(fast: "Fast", vocab: int, source: Path) -> None:
-    """Raises WeightsError for a tokenizer with an id that a table of `vocab` rows lacks."""
-    word, last = max(fast.get_vocab().items(), key=lambda pair: pair[1])
-    if last >= vocab:
+def check_size(fast: "Fast", vocab: int, source: Path) -> None:
+    """Raises WeightsError for a tokenizer with more tokens than a table of `vocab` rows."""
+    if (size := fast.get_vocab_size()) > vocab:
         raise WeightsError(
-            f"{source}: the tokenizer's {word!r} is token {last}, the text encoder's table has "
-            f"{vocab} rows; both have to be of one model"
+            f"{source}: the tokenizer has {size} tokens, the text encoder's table {vocab} rows; "
+            "both have to be of one model"
         )
 
 
